@@ -1,0 +1,216 @@
+"""Questions that answer back: `check(answer)`, `hint()`, `solution()`.
+
+Each lesson has a module of `Question` objects (`from course_utils.exercises import lesson01 as ex`).
+Checking never raises: an untouched stub is "not attempted yet", a wrong answer is told why, and a
+right one is told what it means. So an untouched notebook runs from top to bottom.
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+import math
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+NOT_ATTEMPTED = "not attempted yet"
+NOT_YET = "not yet"
+CORRECT = "correct"
+
+_SYMBOL = {NOT_ATTEMPTED: "○", NOT_YET: "✗", CORRECT: "✓"}
+_COLOR = {NOT_ATTEMPTED: "#888888", NOT_YET: "#D55E00", CORRECT: "#009E73"}
+
+
+class Incorrect(Exception):
+    """Raised by a grader; its text tells the learner why the answer is not right yet."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found: a status and a sentence. Renders as a box in Jupyter, as text elsewhere.
+
+    Example:
+        >>> Outcome(NOT_YET, "That is 1/λ; the limit is twice as large.")
+        ✗ not yet — That is 1/λ; the limit is twice as large.
+    """
+
+    status: str
+    message: str = ""
+
+    def __repr__(self) -> str:
+        tail = f" — {self.message}" if self.message else ""
+        return f"{_SYMBOL[self.status]} {self.status}{tail}"
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<div role="status" style="border-left:4px solid {_COLOR[self.status]};padding:2px 10px">'
+            f"<b>{_SYMBOL[self.status]} {self.status}</b> {html.escape(self.message)}</div>"
+        )
+
+
+@dataclass(frozen=True)
+class Text:
+    """A hint or a solution: Markdown in a notebook, plain text elsewhere.
+
+    Example:
+        >>> Text("Look at the factor 1 − 2η.")
+        Look at the factor 1 − 2η.
+    """
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+class Question:
+    """One exercise: a prompt, a grader, hints, and a solution that is real, tested code.
+
+    Args:
+        prompt: the question in one sentence.
+        grade: called with the learner's answer; returns what a right answer means, or raises
+            `Incorrect` with the reason. An error raised by the learner's own function is reported
+            to the learner, not to the kernel.
+        hints: shown one after the other by `hint()`.
+        solution: the answer itself: a value, or a function whose source is shown.
+        explanation: a sentence or two shown with the solution.
+
+    Example:
+        >>> def grade(answer):
+        ...     expect_number(answer, 0.5, "2/λ is the limit, with λ = 4")
+        ...     return "The limit is 2/λ."
+        >>> question = Question("Largest stable rate?", grade, hints=("λ = 4",), solution=0.5)
+        >>> question.check(...)
+        ○ not attempted yet — Replace the ... with your answer and run the cell again.
+        >>> question.check(0.25)
+        ✗ not yet — You gave 0.25: 2/λ is the limit, with λ = 4
+        >>> question.check(0.5)
+        ✓ correct — The limit is 2/λ.
+    """
+
+    def __init__(
+        self,
+        prompt: str,
+        grade: Callable[[Any], str],
+        hints: tuple[str, ...],
+        solution: Any,
+        explanation: str = "",
+    ) -> None:
+        if not prompt or not hints or isinstance(hints, str):
+            raise ValueError(f"a question needs a prompt and a tuple of hints, got {hints!r}")
+        self.prompt = prompt
+        self.grade = grade
+        self.hints = tuple(hints)
+        self.solution_value = solution
+        self.explanation = explanation
+        self._hints_shown = 0
+
+    def check(self, answer: Any = ...) -> Outcome:
+        """Grade `answer`; never raises, whatever the answer is or does."""
+        if not attempted(answer):
+            return Outcome(NOT_ATTEMPTED, "Replace the ... with your answer and run the cell again.")
+        try:
+            with np.errstate(all="ignore"):
+                return Outcome(CORRECT, self.grade(answer))
+        except Incorrect as reason:
+            return Outcome(NOT_YET, str(reason))
+        except NotAttempted:
+            return Outcome(NOT_ATTEMPTED, "The body is still ...: write it and run the cell again.")
+        except Exception as error:  # the learner's own code may raise anything
+            return Outcome(NOT_YET, f"Your answer raised {type(error).__name__}: {error}")
+
+    def hint(self) -> Text:
+        """Return the next hint; after the last one, the last again."""
+        number = min(self._hints_shown, len(self.hints) - 1)
+        self._hints_shown += 1
+        return Text(f"Hint {number + 1} of {len(self.hints)}: {self.hints[number]}")
+
+    def solution(self) -> Text:
+        """Return the solution: the source of a function, the repr of a value, and why."""
+        value = self.solution_value
+        code = textwrap.dedent(inspect.getsource(value)) if callable(value) else repr(value)
+        return Text(f"```python\n{code.rstrip()}\n```\n\n{self.explanation}".rstrip())
+
+    def __repr__(self) -> str:
+        return f"Question({self.prompt!r})"
+
+
+class NotAttempted(Exception):
+    """Raised when the learner's function still returns the placeholder."""
+
+
+def attempted(answer: Any) -> bool:
+    """Return False for the placeholders an untouched stub holds: `...` and None.
+
+    >>> attempted(...), attempted(0.0)
+    (False, True)
+    """
+    return answer is not ... and answer is not None
+
+
+def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Call the learner's function; a stub that returns `...` or None counts as not attempted.
+
+    >>> call(lambda x: 2 * x, 3)
+    6
+    """
+    if not callable(function):
+        raise Incorrect(f"the answer must be a function, got {function!r}.")
+    result = function(*arguments, **options)
+    if not attempted(result):
+        raise NotAttempted
+    return result
+
+
+def number(answer: Any) -> float:
+    """Return the answer as a float, or raise `Incorrect` if it is not one finite number.
+
+    >>> number("3")
+    Traceback (most recent call last):
+        ...
+    course_utils.exercises.Incorrect: the answer must be a number, got '3'.
+    """
+    if isinstance(answer, (bool, str, bytes)) or np.ndim(answer) != 0:
+        raise Incorrect(f"the answer must be a number, got {answer!r}.")
+    try:
+        value = float(answer)
+    except (TypeError, ValueError):
+        raise Incorrect(f"the answer must be a number, got {answer!r}.") from None
+    if math.isnan(value):
+        raise Incorrect("the answer is NaN, which is not a number.")
+    return value
+
+
+def expect_number(
+    answer: Any, expected: float, why: str, *, rtol: float = 1e-6, atol: float = 1e-9
+) -> None:
+    """Raise `Incorrect(why)` unless `answer` is a number close to `expected`.
+
+    >>> expect_number(0.3, 0.1 + 0.2, "rounding is forgiven")
+    """
+    value = number(answer)
+    if not math.isclose(value, expected, rel_tol=rtol, abs_tol=atol):
+        raise Incorrect(f"You gave {value:g}: {why}")
+
+
+def expect(condition: Any, why: str) -> None:
+    """Raise `Incorrect(why)` unless `condition` is true.
+
+    >>> expect(1 + 1 == 2, "arithmetic")
+    """
+    if not condition:
+        raise Incorrect(why)
+
+
+def questions(module: Any) -> Iterator[tuple[str, Question]]:
+    """Yield (name, question) for every question of a lesson module, in order of definition."""
+    for name, value in vars(module).items():
+        if isinstance(value, Question):
+            yield name, value

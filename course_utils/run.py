@@ -1,0 +1,184 @@
+"""The flight recorder: what happened at every update of one training run.
+
+A rate that is *named* is not always the rate that *ran*. So every function of the course that
+trains anything returns a `Run`, and every figure and every claim is made from its arrays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+DIVERGENCE_RATIO = 10.0
+"""A run whose loss ends above this multiple of its first loss is called diverged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    r"""One training run of T updates; row t describes update t, :math:`w_{t+1} = w_t - \dots`.
+
+    Args:
+        lr: shape (T,), the learning rate used at update t.
+        loss: shape (T, ...), the loss at the parameters *before* update t, which is what a
+            training loop prints. Trailing axes hold replicas (independent noise, say).
+        grad_norm: shape (T, ...), the norm of the gradient used at update t.
+        final_loss: the loss after the last update (a float, or an array over replicas).
+        params: shape (T + 1, ...) or None: `params[t]` before update t, the last row the result.
+        metrics: arrays measured now and then; `metrics["step"]` says after how many updates,
+            and every other array has the same length.
+        meta: what was run (optimizer, schedule, seed, ...), in plain JSON types.
+
+    Raises:
+        ValueError: if the lengths of the arrays do not agree.
+
+    Example:
+        >>> run = Run(lr=[0.1, 0.1], loss=[4.0, 1.0], grad_norm=[4.0, 2.0], final_loss=0.25)
+        >>> run.steps, run.diverged
+        (2, False)
+        >>> Run.from_json(run.to_json()).loss
+        array([4., 1.])
+    """
+
+    lr: np.ndarray
+    loss: np.ndarray
+    grad_norm: np.ndarray
+    final_loss: Any
+    params: np.ndarray | None = None
+    metrics: dict[str, np.ndarray] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "loss", "grad_norm"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
+        final = np.asarray(self.final_loss, dtype=np.float64)
+        object.__setattr__(self, "final_loss", float(final) if final.ndim == 0 else final)
+        object.__setattr__(self, "metrics", {k: np.asarray(v) for k, v in self.metrics.items()})
+        if self.params is not None:
+            object.__setattr__(self, "params", np.asarray(self.params, dtype=np.float64))
+        self._check_lengths()
+
+    def _check_lengths(self) -> None:
+        if self.lr.ndim != 1:
+            raise ValueError(f"lr must have one entry per update, got shape {self.lr.shape}")
+        for name in ("loss", "grad_norm"):
+            values = getattr(self, name)
+            if values.ndim == 0 or len(values) != self.steps:
+                raise ValueError(
+                    f"{name} must have {self.steps} entries, one per update, got shape {values.shape}"
+                )
+        if self.params is not None and len(self.params) != self.steps + 1:
+            raise ValueError(
+                f"params must have {self.steps + 1} rows (one before each update and the result), "
+                f"got {len(self.params)}"
+            )
+        if self.metrics:
+            if "step" not in self.metrics:
+                raise ValueError(f"metrics must contain 'step', got {sorted(self.metrics)}")
+            for name, values in self.metrics.items():
+                if len(values) != len(self.metrics["step"]):
+                    raise ValueError(
+                        f"metrics[{name!r}] must be as long as metrics['step'] "
+                        f"({len(self.metrics['step'])}), got {len(values)}"
+                    )
+
+    @property
+    def steps(self) -> int:
+        """The number of updates T."""
+        return len(self.lr)
+
+    @property
+    def diverged(self) -> bool | np.ndarray:
+        """True where the loss stopped being finite or ended above 10 times its first value."""
+        if self.steps == 0:
+            return False
+        with np.errstate(invalid="ignore", over="ignore"):
+            bad = ~np.isfinite(self.loss).all(axis=0) | ~np.isfinite(self.final_loss)
+            bad = bad | (self.final_loss > DIVERGENCE_RATIO * self.loss[0])
+        return bool(bad) if np.ndim(bad) == 0 else bad
+
+    def to_json(self) -> str:
+        """Return the run as strict JSON; infinities and NaN become the strings 'inf', 'nan'."""
+        content = {
+            "lr": _encode(self.lr),
+            "loss": _encode(self.loss),
+            "grad_norm": _encode(self.grad_norm),
+            "final_loss": _encode(self.final_loss),
+            "params": None if self.params is None else _encode(self.params),
+            "metrics": {name: _encode(values) for name, values in self.metrics.items()},
+            "meta": self.meta,
+        }
+        return json.dumps(content, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Run:
+        """Rebuild a run from `to_json`; raises ValueError where a field is missing or unknown."""
+        content = json.loads(text)
+        expected = set(cls.__dataclass_fields__)
+        if not isinstance(content, dict) or set(content) != expected:
+            found = sorted(content) if isinstance(content, dict) else type(content).__name__
+            raise ValueError(f"text must hold the fields {sorted(expected)}, got {found}")
+        meta = content.pop("meta")
+        metrics = {name: _decode(values) for name, values in content.pop("metrics").items()}
+        arrays = {k: None if v is None else _decode(v) for k, v in content.items()}
+        return cls(**arrays, metrics=metrics, meta=meta)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the run to `path` atomically: a reader sees the old file or the new, never half."""
+        write_atomically(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Run:
+        """Read a run written by `save`."""
+        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+
+
+def write_atomically(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` to `path` through a temporary file in the same folder and a rename.
+
+    Args:
+        path: the file to write; its folder must exist.
+        text: the whole new content (UTF-8).
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_atomically(Path(folder) / "a.txt", "hello")
+        ...     (Path(folder) / "a.txt").read_text()
+        'hello'
+    """
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _encode(values: Any) -> Any:
+    """Nested lists of numbers with non-finite entries as strings (strict JSON has no Infinity)."""
+    if isinstance(values, np.ndarray):
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            return _encode(values.tolist())
+        return values.tolist()
+    if isinstance(values, list):
+        return [_encode(value) for value in values]
+    if isinstance(values, float) and not np.isfinite(values):
+        return str(values)
+    return values
+
+
+def _decode(values: Any) -> np.ndarray:
+    """The inverse of `_encode`; `float("inf")` and `float("nan")` read the strings back."""
+    array = np.asarray(values)
+    return array if array.dtype.kind in "iufb" else np.asarray(values, dtype=object).astype(float)
