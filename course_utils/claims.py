@@ -50,14 +50,14 @@ KINDS = {
 HOLDS, ONLY_IF, REFUTED = "holds", "holds only if", "refuted"
 REBUILT, NOTED = "rebuilt", "noted"
 
-# The symbol beside the word, and the color of the border: a variable of the JupyterLab theme, with
-# a color-blind-safe fallback where there is no theme (exported HTML, slides).
+# The symbol beside the word, a color of the color-blind-safe palette, and the variable of the
+# JupyterLab theme that takes its place where there is a theme.
 _STYLES = {
-    HOLDS: ("✔", "var(--jp-success-color1, #009e73)"),
-    ONLY_IF: ("◐", "var(--jp-warn-color1, #e69f00)"),
-    REFUTED: ("✘", "var(--jp-error-color1, #d55e00)"),
-    REBUILT: ("■", "var(--jp-info-color1, #0072b2)"),
-    NOTED: ("●", "var(--jp-border-color1, #999999)"),
+    HOLDS: ("✔", "#009e73", "--jp-success-color1"),
+    ONLY_IF: ("◐", "#e69f00", "--jp-warn-color1"),
+    REFUTED: ("✘", "#d55e00", "--jp-error-color1"),
+    REBUILT: ("■", "#0072b2", "--jp-info-color1"),
+    NOTED: ("●", "#999999", "--jp-border-color1"),
 }
 _WIDTH = 88
 
@@ -196,7 +196,7 @@ class Verdict:
         return self.entries[0].evidence
 
     def __repr__(self) -> str:
-        symbol, _ = _STYLES[self.verdict]
+        symbol = _STYLES[self.verdict][0]
         lines = [f"{entry.id}  {get(entry.id).statement}" for entry in self.entries]
         if self.evidence:
             lines.append(f"{self._label}: {self.evidence}")
@@ -208,7 +208,10 @@ class Verdict:
         return "Note" if self.verdict in (REBUILT, NOTED) else "Measured"
 
     def _repr_html_(self) -> str:
-        symbol, color = _STYLES[self.verdict]
+        symbol, color, theme = _STYLES[self.verdict]
+        # JupyterLab drops declarations with var() from notebooks it does not trust yet, so the
+        # plain color comes first and stands on its own.
+        themed = f"var({theme}, {color})"
         lines = [
             f"<div><b>{entry.id}</b>&ensp;<i>{_inline(get(entry.id).statement)}</i></div>"
             for entry in self.entries
@@ -216,13 +219,14 @@ class Verdict:
         if self.evidence:
             lines.append(f"<div>{self._label}: {_inline(self.evidence)}</div>")
         lines.append(
-            f'<div><span style="color: {color}" aria-hidden="true">{symbol}</span> '
-            f"<b>{_inline(self.summary)}</b></div>"
+            f'<div><span style="color: {color}; color: {themed}" aria-hidden="true">{symbol}</span>'
+            f" <b>{_inline(self.summary)}</b></div>"
         )
-        return (
-            f'<div style="border-left: 4px solid {color}; padding: 0.3em 0.9em; margin: 0.4em 0; '
-            f'max-width: 60em; line-height: 1.5">' + "".join(lines) + "</div>"
+        style = (
+            f"border-left: 4px solid {color}; border-left-color: {themed}; "
+            "padding: 0.3em 0.9em; margin: 0.4em 0; max-width: 60em; line-height: 1.5"
         )
+        return f'<div style="{style}">' + "".join(lines) + "</div>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {
