@@ -1,0 +1,530 @@
+r"""Toy losses with everything known about them: gradient, Hessian, start and minimum.
+
+All functions are batched: `w` has shape (..., d), the loss (...,), the gradient (..., d) and the
+Hessian (..., d, d), so that one call serves a point, a whole trajectory, a grid for a contour
+plot, or thousands of replicas of one experiment.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from course_utils import validate
+
+__all__ = [
+    "Problem",
+    "abc_surface",
+    "curved_valley",
+    "double_well",
+    "linear_regression",
+    "log_cosh_ravine",
+    "quadratic",
+    "saddle",
+    "sharp_and_flat",
+    "shifted_square",
+    "slope",
+    "stable_rate",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    r"""A loss :math:`f(w)` of d parameters to be minimized.
+
+    Args:
+        name: what to call it in a figure.
+        formula: the loss in LaTeX, without dollar signs.
+        loss: function of w (..., d) -> (...,).
+        gradient: function of w (..., d) -> (..., d).
+        hessian: function of w (..., d) -> (..., d, d).
+        start: shape (d,), where a run starts unless told otherwise.
+        minimum: shape (d,), a global minimum, or None where there is none.
+        parameters: the numbers that the problem was made with, in plain types, for the record.
+
+    The three functions check the shape of `w`: ValueError where its last axis is not d.
+
+    Example:
+        >>> problem = shifted_square()
+        >>> problem.loss([[5.0], [-1.0]])
+        array([36.,  0.])
+        >>> problem.gradient([5.0]), problem.dimension
+        (array([12.]), 1)
+    """
+
+    name: str
+    formula: str
+    loss: Callable[[Any], np.ndarray] = field(repr=False)
+    gradient: Callable[[Any], np.ndarray] = field(repr=False)
+    hessian: Callable[[Any], np.ndarray] = field(repr=False)
+    start: np.ndarray
+    minimum: np.ndarray | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        start = _frozen(validate.array("start", self.start, ndim=1))
+        if not start.size:
+            raise ValueError("start must hold at least one parameter, got an empty array")
+        object.__setattr__(self, "start", start)
+        if self.minimum is not None:
+            minimum = validate.array("minimum", self.minimum, shape=start.shape)
+            object.__setattr__(self, "minimum", _frozen(minimum))
+        for name in ("loss", "gradient", "hessian"):
+            object.__setattr__(self, name, _checked(getattr(self, name), start.size))
+
+    @property
+    def dimension(self) -> int:
+        """The number of parameters d."""
+        return self.start.size
+
+
+def stable_rate(problem: Problem, w: Any = None) -> float | np.ndarray:
+    r"""Return the largest stable rate of gradient descent near `w`, from the curvature there.
+
+    .. math:: \eta_{\max} = 2 / \lambda_{\max}(\nabla^2 f(w))
+
+    Exact on a quadratic: below it every start converges, above it almost every start diverges.
+
+    Args:
+        problem: the problem.
+        w: where to look, shape (..., d); the minimum if not given (the start if there is none).
+
+    Returns:
+        A float, or an array (...,) over the leading axes; infinity where nothing curves upwards.
+
+    Source: Goodfellow, Bengio & Courville 2016, section 4.3.
+
+    Example:
+        >>> stable_rate(shifted_square())
+        1.0
+    """
+    if not isinstance(problem, Problem):
+        raise TypeError(f"problem must be a Problem, got {problem!r}")
+    if w is None:
+        w = problem.start if problem.minimum is None else problem.minimum
+    w = validate.array("w", w)
+    largest = np.linalg.eigvalsh(problem.hessian(w))[..., -1]
+    with np.errstate(divide="ignore"):
+        rate = np.where(largest > 0, 2.0 / np.maximum(largest, 0.0), np.inf)
+    return float(rate) if rate.ndim == 0 else rate
+
+
+def shifted_square(start: float = 5.0) -> Problem:
+    r"""Return the parabola :math:`f(w) = (w + 1)^2`: minimum at -1, curvature 2, stable below 1.
+
+    Args:
+        start: where a run starts.
+
+    Example:
+        >>> shifted_square().hessian([0.0])
+        array([[2.]])
+    """
+    start = validate.finite("start", start)
+    return Problem(
+        name="shifted square",
+        formula=r"(w + 1)^2",
+        loss=lambda w: (w[..., 0] + 1) ** 2,
+        gradient=lambda w: 2 * (w + 1),
+        hessian=lambda w: _constant_hessian(w, np.array([[2.0]])),
+        start=np.array([start]),
+        minimum=np.array([-1.0]),
+        parameters={"start": start},
+    )
+
+
+def quadratic(curvatures: Any, start: Any = None, rotation: float = 0.0) -> Problem:
+    r"""Return :math:`f(w) = \tfrac12 \sum_i \lambda_i u_i^2` with :math:`u = R^\top w`.
+
+    Args:
+        curvatures: the eigenvalues :math:`\lambda_i` of the Hessian, shape (d,). With a negative
+            one the problem has no minimum.
+        start: shape (d,), in the coordinates u, so that it turns with the surface; ones if
+            not given.
+        rotation: angle of R in degrees, counter-clockwise; two dimensions only.
+
+    Raises:
+        ValueError: if the shapes do not agree, or a rotation is asked for with d other than 2.
+
+    Example:
+        >>> quadratic([4.0, 1.0]).loss([1.0, 2.0])
+        np.float64(4.0)
+        >>> quadratic([4.0, 1.0], rotation=90).hessian([0.0, 0.0]).round(12)
+        array([[1., 0.],
+               [0., 4.]])
+    """
+    curvatures = validate.array("curvatures", curvatures, ndim=1)
+    if not curvatures.size:
+        raise ValueError("curvatures must hold at least one number, got an empty array")
+    d = len(curvatures)
+    start = np.ones(d) if start is None else validate.array("start", start, shape=(d,))
+    rotation = validate.finite("rotation", rotation)
+    if rotation and d != 2:
+        raise ValueError(
+            f"rotation must be 0 unless there are 2 curvatures, got {rotation} with {d}"
+        )
+    turn = _rotation_matrix(rotation) if rotation else np.eye(d)
+    matrix = (turn * curvatures) @ turn.T if rotation else np.diag(curvatures)
+
+    def gradient(w: np.ndarray) -> np.ndarray:
+        # Without a rotation the product stays per coordinate: exact zeros stay exact.
+        return w @ matrix if rotation else curvatures.astype(w.dtype) * w
+
+    return Problem(
+        name="quadratic",
+        formula=r"\frac{1}{2} \sum_i \lambda_i u_i^2, \quad u = R^\top w"
+        if rotation
+        else r"\frac{1}{2} \sum_i \lambda_i w_i^2",
+        loss=lambda w: 0.5 * np.sum(curvatures * (w @ turn if rotation else w) ** 2, axis=-1),
+        gradient=gradient,
+        hessian=lambda w: _constant_hessian(w, matrix),
+        start=turn @ start,
+        minimum=np.zeros(d) if (curvatures >= 0).all() else None,
+        parameters={
+            "curvatures": curvatures.tolist(),
+            "start": start.tolist(),
+            "rotation": rotation,
+        },
+    )
+
+
+def abc_surface(rotation: float = 0.0) -> Problem:
+    r"""Return the A-B-C surface: a steep wall from A to B, then a flat valley floor from B to C.
+
+    .. math:: f(w) = \tfrac12 (100\, w_1^2 + 0.01\, w_2^2)
+
+    The condition number is 10 000, so one rate cannot serve both directions. A run starts at
+    A = (1, -10).
+
+    Args:
+        rotation: turns the surface and its start together, in degrees. Gradient descent does not
+            notice; optimizers that scale each coordinate do.
+
+    Example:
+        >>> abc_surface().gradient([1.0, -10.0])
+        array([100. ,  -0.1])
+    """
+    bowl = quadratic([100.0, 0.01], start=[1.0, -10.0], rotation=rotation)
+    return _renamed(
+        bowl, "A-B-C surface", r"\frac{1}{2} (100\, u_1^2 + 0.01\, u_2^2)", rotation=rotation
+    )
+
+
+def log_cosh_ravine() -> Problem:
+    r"""Return a ravine whose walls are not parabolas: :math:`f(x, y) = \log\cosh(5x) + 0.01 y^2`.
+
+    The walls become straight, so the gradient across the ravine never exceeds 5. Above
+    :math:`\eta = 2/25` gradient descent does not diverge: it is caught in a jump between the two
+    walls, with a large gradient and a loss that stands still.
+
+    Example:
+        >>> stable_rate(log_cosh_ravine())
+        0.08
+    """
+
+    def loss(w: np.ndarray) -> np.ndarray:
+        x, y = w[..., 0], w[..., 1]
+        # log cosh z = log(e^z + e^-z) - log 2 without overflow
+        return np.logaddexp(5 * x, -5 * x) - math.log(2) + 0.01 * y**2
+
+    def gradient(w: np.ndarray) -> np.ndarray:
+        return np.stack([5 * np.tanh(5 * w[..., 0]), 0.02 * w[..., 1]], axis=-1)
+
+    def hessian(w: np.ndarray) -> np.ndarray:
+        xx = 25 * (1 - np.tanh(5 * w[..., 0]) ** 2)
+        return _symmetric(xx, np.zeros_like(xx), np.full_like(xx, 0.02))
+
+    return Problem(
+        name="log cosh ravine",
+        formula=r"\log\cosh(5 w_1) + 0.01\, w_2^2",
+        loss=loss,
+        gradient=gradient,
+        hessian=hessian,
+        start=np.array([1.5, 3.0]),
+        minimum=np.zeros(2),
+    )
+
+
+def curved_valley() -> Problem:
+    r"""Return a steep valley whose floor winds: adaptive methods burst out of it late.
+
+    .. math:: f(w) = 50 \big(w_1 - 0.05 \sin(w_2/2)\big)^2 + 0.005\, w_2^2
+
+    The distance from the valley floor is :math:`|w_1 - 0.05 \sin(w_2/2)|`, the curvature across
+    it 100. A run starts at (0.5, -20).
+
+    Example:
+        >>> float(curved_valley().loss([0.0, 0.0]))
+        0.0
+    """
+
+    def loss(w: np.ndarray) -> np.ndarray:
+        r = w[..., 0] - 0.05 * np.sin(0.5 * w[..., 1])
+        return 50 * r**2 + 0.005 * w[..., 1] ** 2
+
+    def gradient(w: np.ndarray) -> np.ndarray:
+        r = w[..., 0] - 0.05 * np.sin(0.5 * w[..., 1])
+        along = -2.5 * r * np.cos(0.5 * w[..., 1]) + 0.01 * w[..., 1]
+        return np.stack([100 * r, along], axis=-1)
+
+    def hessian(w: np.ndarray) -> np.ndarray:
+        r = w[..., 0] - 0.05 * np.sin(0.5 * w[..., 1])
+        cos, sin = np.cos(0.5 * w[..., 1]), np.sin(0.5 * w[..., 1])
+        return _symmetric(
+            np.full_like(r, 100.0), -2.5 * cos, 0.0625 * cos**2 + 1.25 * r * sin + 0.01
+        )
+
+    return Problem(
+        name="curved valley",
+        formula=r"50 (w_1 - 0.05 \sin(w_2/2))^2 + 0.005\, w_2^2",
+        loss=loss,
+        gradient=gradient,
+        hessian=hessian,
+        start=np.array([0.5, -20.0]),
+        minimum=np.zeros(2),
+    )
+
+
+def double_well(tilt: float = 0.3) -> Problem:
+    r"""Return two wells, one deeper: :math:`f(x) = (x^2 - 1)^2 + a x`.
+
+    Args:
+        tilt: a, with :math:`0 < |a| < 8/(3\sqrt 3) \approx 1.54`: no tilt and neither well is the
+            deeper one; more, and there is only one well.
+
+    A run starts at the bottom of the *shallow* well; `minimum` is that of the deep one.
+
+    Example:
+        >>> well = double_well()
+        >>> well.start.round(3), well.minimum.round(3)
+        (array([0.96]), array([-1.036]))
+    """
+    tilt = validate.finite("tilt", tilt)
+    limit = 8 / (3 * math.sqrt(3))
+    if not 0 < abs(tilt) < limit:
+        raise ValueError(
+            f"tilt must be nonzero and between -{limit:.4f} and {limit:.4f}, got {tilt}"
+        )
+    left, _, right = np.sort(np.roots([4.0, 0.0, -4.0, tilt]).real)
+    shallow, deep = (right, left) if tilt > 0 else (left, right)
+    return Problem(
+        name="double well",
+        formula=rf"(w^2 - 1)^2 {'+' if tilt > 0 else '-'} {abs(tilt):g}\, w",
+        loss=lambda w: (w[..., 0] ** 2 - 1) ** 2 + tilt * w[..., 0],
+        gradient=lambda w: 4 * w * (w * w - 1) + tilt,
+        hessian=lambda w: (12 * w * w - 4)[..., None],
+        start=np.array([shallow]),
+        minimum=np.array([deep]),
+        parameters={"tilt": tilt},
+    )
+
+
+def sharp_and_flat() -> Problem:
+    r"""Return a sharp local well in a flat global bowl.
+
+    .. math:: f(x) = 0.1 (x + 3)^2 - 1.5\, e^{-((x - 1)/0.25)^2}
+
+    A run starts at the bottom of the sharp well, where the curvature is 47.6 and gradient descent
+    is stable below 0.042; in the flat bowl, around the global minimum -3, it is stable below 10.
+
+    Example:
+        >>> problem = sharp_and_flat()
+        >>> round(stable_rate(problem, problem.start), 4), round(stable_rate(problem), 4)
+        (0.0421, 10.0)
+    """
+
+    def dip(w: np.ndarray) -> np.ndarray:
+        return 1.5 * np.exp(-(((w - 1) / 0.25) ** 2))
+
+    def gradient(w: np.ndarray) -> np.ndarray:
+        return 0.2 * (w + 3) + 32 * (w - 1) * dip(w)
+
+    def second(w: np.ndarray) -> np.ndarray:
+        return 0.2 + (32 - 1024 * (w - 1) ** 2) * dip(w)
+
+    start = np.array([1.0])
+    for _ in range(
+        20
+    ):  # Newton's method: the bowl pulls the bottom of the well a little to the left
+        start = start - gradient(start) / second(start)
+    return Problem(
+        name="sharp and flat",
+        formula=r"0.1 (w + 3)^2 - 1.5\, e^{-((w - 1)/0.25)^2}",
+        loss=lambda w: (0.1 * (w + 3) ** 2 - dip(w))[..., 0],
+        gradient=gradient,
+        hessian=lambda w: second(w)[..., None],
+        start=start,
+        minimum=np.array([-3.0]),
+    )
+
+
+def saddle() -> Problem:
+    r"""Return a saddle between two minima: :math:`f(w) = \tfrac12 w_1^2 + \tfrac14 (w_2^2 - 1)^2`.
+
+    The origin is a saddle (curvatures 1 and -1); the minima are (0, 1), which is `minimum`, and
+    (0, -1). A run starts at (1, 0), exactly on the ridge: gradient descent walks into the saddle
+    and stays there for ever. The smallest push along :math:`w_2` sets it free.
+
+    Example:
+        >>> saddle().hessian([0.0, 0.0])
+        array([[ 1.,  0.],
+               [ 0., -1.]])
+    """
+
+    def hessian(w: np.ndarray) -> np.ndarray:
+        second = 3 * w[..., 1] ** 2 - 1
+        return _symmetric(np.ones_like(second), np.zeros_like(second), second)
+
+    return Problem(
+        name="saddle",
+        formula=r"\frac{1}{2} w_1^2 + \frac{1}{4} (w_2^2 - 1)^2",
+        loss=lambda w: 0.5 * w[..., 0] ** 2 + 0.25 * (w[..., 1] ** 2 - 1) ** 2,
+        gradient=lambda w: np.stack([w[..., 0], w[..., 1] * (w[..., 1] ** 2 - 1)], axis=-1),
+        hessian=hessian,
+        start=np.array([1.0, 0.0]),
+        minimum=np.array([0.0, 1.0]),
+    )
+
+
+def slope(gradient: Any = 1.0) -> Problem:
+    r"""Return an endless slope, :math:`f(w) = g \cdot w`: the gradient is g everywhere.
+
+    Args:
+        gradient: g, a number (one parameter) or an array (d,).
+
+    There is no minimum; how far an optimizer gets shows the length of its steps alone.
+
+    Example:
+        >>> slope(3.0).gradient([[0.0], [7.0]])
+        array([[3.],
+               [3.]])
+    """
+    g = np.atleast_1d(validate.array("gradient", gradient))
+    if g.ndim != 1 or not g.size:
+        raise ValueError(f"gradient must be a number or have shape (d,), got shape {g.shape}")
+    return Problem(
+        name="slope",
+        formula=r"g \cdot w",
+        loss=lambda w: w @ g,
+        gradient=lambda w: np.zeros_like(w) + g.astype(w.dtype),
+        hessian=lambda w: _constant_hessian(w, np.zeros((g.size, g.size))),
+        start=np.zeros(g.size),
+        parameters={"gradient": g.tolist()},
+    )
+
+
+def linear_regression(x: Any, y: Any, start: Any = None) -> Problem:
+    r"""Return least squares on data, with an intercept, under the *mean* squared error.
+
+    .. math::
+        f(\theta) = \frac1n \sum_{i=1}^n \big\| \theta_0 + \theta_{1:}^\top x_i - y_i \big\|^2,
+        \qquad \nabla^2 f = \frac2n X^\top X
+
+    There is no factor 1/2, and several outputs are summed: this is `mean((X @ theta - y) ** 2)`
+    for one output, where X is x with a column of ones in front.
+
+    Args:
+        x: the inputs, shape (n,) or (n, p).
+        y: the targets, shape (n,), or (n, k) for k outputs.
+        start: shape ((p + 1) * k,); zeros if not given.
+
+    The parameters are (intercept, slopes), shape (p + 1,); with k outputs the matrix
+    (p + 1, k) is flattened row by row. `minimum` is the least-squares solution (the one of
+    smallest norm where there are several).
+
+    Raises:
+        ValueError: if x and y have different lengths or too many axes.
+
+    Example:
+        >>> line = linear_regression([0.0, 1.0, 2.0], [1.0, 3.0, 5.0])
+        >>> line.minimum.round(12)
+        array([1., 2.])
+    """
+    x, y = validate.array("x", x), validate.array("y", y)
+    if x.ndim not in (1, 2) or not x.size:
+        raise ValueError(f"x must have shape (n,) or (n, p), got {x.shape}")
+    if y.ndim not in (1, 2) or len(y) != len(x) or not y.size:
+        raise ValueError(f"y must have shape ({len(x)},) or ({len(x)}, k), as x, got {y.shape}")
+    n = len(x)
+    design = np.column_stack([np.ones(n), x])
+    targets = y.reshape(n, -1)
+    p, k = design.shape[1], targets.shape[1]
+    start = np.zeros(p * k) if start is None else validate.array("start", start, shape=(p * k,))
+    # The gradient 2/n X'(X theta - y) needs the data only through these two products.
+    gram, moment = 2 / n * design.T @ design, 2 / n * design.T @ targets
+
+    def loss(w: np.ndarray) -> np.ndarray:
+        residual = design @ w.reshape(*w.shape[:-1], p, k) - targets
+        return np.sum(residual**2, axis=(-2, -1)) / n
+
+    def gradient(w: np.ndarray) -> np.ndarray:
+        return (gram @ w.reshape(*w.shape[:-1], p, k) - moment).reshape(w.shape)
+
+    return Problem(
+        name="linear regression",
+        formula=r"\frac{1}{n} \sum_i \| \theta_0 + \theta_{1:}^\top x_i - y_i \|^2",
+        loss=loss,
+        gradient=gradient,
+        hessian=lambda w: _constant_hessian(w, np.kron(gram, np.eye(k))),
+        start=start,
+        minimum=np.linalg.lstsq(design, targets, rcond=None)[0].ravel(),
+        parameters={"samples": n, "inputs": p - 1, "outputs": k},
+    )
+
+
+def _checked(function: Callable[[np.ndarray], np.ndarray], d: int) -> Callable[[Any], np.ndarray]:
+    """`function` behind a check that the last axis of its argument has length d."""
+
+    def call(w: Any) -> np.ndarray:
+        w = np.asarray(w)
+        if w.dtype.kind != "f":
+            if w.dtype.kind not in "iu":
+                raise TypeError(f"w must be an array of real numbers, got {w!r}")
+            w = w.astype(np.float64)
+        if w.shape[-1:] != (d,):
+            raise ValueError(
+                f"w must have {d} parameter(s) along its last axis, got shape {w.shape}"
+            )
+        return function(w)
+
+    return call
+
+
+def _constant_hessian(w: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """One copy of `matrix` for each point in `w`."""
+    return np.tile(matrix, (*w.shape[:-1], 1, 1))
+
+
+def _symmetric(xx: np.ndarray, xy: np.ndarray, yy: np.ndarray) -> np.ndarray:
+    """The batched matrix [[xx, xy], [xy, yy]]."""
+    return np.stack([np.stack([xx, xy], axis=-1), np.stack([xy, yy], axis=-1)], axis=-2)
+
+
+def _rotation_matrix(degrees: float) -> np.ndarray:
+    """The rotation of the plane by an angle, counter-clockwise."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return np.array([[c, -s], [s, c]])
+
+
+def _renamed(problem: Problem, name: str, formula: str, **parameters: Any) -> Problem:
+    """The same problem under its own name."""
+    return Problem(
+        name=name,
+        formula=formula,
+        loss=problem.loss,
+        gradient=problem.gradient,
+        hessian=problem.hessian,
+        start=problem.start,
+        minimum=problem.minimum,
+        parameters=parameters,
+    )
+
+
+def _frozen(values: np.ndarray) -> np.ndarray:
+    """A copy that cannot be changed by accident."""
+    values = np.array(values)
+    values.flags.writeable = False
+    return values
