@@ -51,6 +51,8 @@ INFEASIBLE = "#C00000"
 STEP_LABEL = "step (updates)"
 RATE_LABEL = "learning rate"
 
+DIVERGED = "some seed diverged"
+
 CEILING = 100.0
 """A curve of a diverging run is cut where its loss exceeds this multiple of the first loss."""
 
@@ -66,7 +68,7 @@ def canvas(
     Args:
         rows, cols: how many Axes below and beside each other.
         size: width and height in inches, at 100 dots per inch.
-        **gridspec: passed to `Figure.subplots` (sharex, sharey) or to its grid (height_ratios, ...).
+        **gridspec: passed to `Figure.subplots` (sharex, ...) or to its grid (height_ratios, ...).
 
     Raises:
         ValueError: if a number of Axes is below 1 or a size is not positive.
@@ -133,19 +135,20 @@ def _alternative(alt: Any) -> str:
     return " ".join(alt.split())
 
 
-def picture(fig: Figure, alt: str, colors: int = 96) -> Picture:
+def picture(fig: Figure, alt: str, colors: int = 64, scale: float = 1.5) -> Picture:
     """Render `fig` and return it with its text alternative.
 
-    Titles that are too long for their Axes are wrapped. The image has a palette of `colors`
-    colors, which makes a notebook three times smaller.
+    Titles that are too long for their Axes are wrapped. The image has `scale` pixels per shown
+    pixel, so that it is sharp on a projector, and a palette, so that the notebook stays small.
 
     Args:
         fig: a figure from `canvas`.
         alt: what the figure shows, with its numbers; must not be empty.
         colors: size of the palette, 2 to 256 (take 256 for a figure with a color map).
+        scale: 0.5 to 4.
 
     Raises:
-        ValueError: if `alt` is empty or `colors` is out of range.
+        ValueError: if `alt` is empty, or `colors` or `scale` is out of range.
         TypeError: if `fig` is not a matplotlib Figure.
 
     Example:
@@ -157,19 +160,25 @@ def picture(fig: Figure, alt: str, colors: int = 96) -> Picture:
     if not isinstance(fig, Figure):
         raise TypeError(f"fig must be a matplotlib Figure, got {fig!r}")
     alt = _alternative(alt)
-    colors = int(validate.between("colors", colors, 2, 256))
+    colors = validate.integer("colors", validate.between("colors", colors, 2, 256))
+    scale = validate.between("scale", scale, 0.5, 4)
     fit_titles(fig)
-    shot = render(fig)
+    shot = render(fig, scale)
     buffer = io.BytesIO()
-    shot.quantize(colors, method=Image.Quantize.MAXCOVERAGE).save(buffer, "png", optimize=True)
-    return Picture(buffer.getvalue(), alt, shot.width, fig)
+    with_palette(shot, colors).save(buffer, "png", optimize=True)
+    return Picture(buffer.getvalue(), alt, round(shot.width / scale), fig)
 
 
-def render(fig: Figure) -> Image.Image:
-    """Draw `fig` and return its pixels as an RGB image (a copy)."""
-    agg = fig.canvas if isinstance(fig.canvas, FigureCanvasAgg) else FigureCanvasAgg(fig)
-    agg.draw()
-    return pixels(agg)
+def render(fig: Figure, scale: float = 1.0) -> Image.Image:
+    """Draw `fig` with `scale` pixels per pixel and return it as an RGB image."""
+    dpi = fig.get_dpi()
+    fig.set_dpi(dpi * scale)
+    try:
+        agg = fig.canvas if isinstance(fig.canvas, FigureCanvasAgg) else FigureCanvasAgg(fig)
+        agg.draw()
+        return pixels(agg)
+    finally:
+        fig.set_dpi(dpi)
 
 
 def pixels(agg: FigureCanvasAgg) -> Image.Image:
@@ -177,6 +186,26 @@ def pixels(agg: FigureCanvasAgg) -> Image.Image:
     size = agg.get_width_height()
     shot = Image.frombuffer("RGBA", size, agg.buffer_rgba(), "raw", "RGBA", 0, 1)
     return shot.convert("RGB")
+
+
+def with_palette(image: Image.Image, count: int) -> Image.Image:
+    """Return an RGB image in at most `count` colors: the frequent ones exactly, the others nearly.
+
+    Pillow's own methods tint large light areas or drop rare colors, such as a small red cross.
+    """
+    rgb = np.asarray(image).astype(np.int32)
+    packed = (rgb[..., 0] << 16) | (rgb[..., 1] << 8) | rgb[..., 2]
+    found, where, counts = np.unique(packed, return_inverse=True, return_counts=True)
+    found = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
+    chosen = list(np.argsort(-counts, kind="stable")[: max(count // 2, 1)])
+    far = np.min([((found - found[k]) ** 2).sum(axis=1) for k in chosen], axis=0)
+    while len(chosen) < min(count, len(found)):  # then always the color that is worst off
+        chosen.append(int(np.argmax(far)))
+        far = np.minimum(far, ((found - found[chosen[-1]]) ** 2).sum(axis=1))
+    nearest = ((found[:, None] - found[chosen]) ** 2).sum(axis=-1).argmin(axis=1)
+    result = Image.fromarray(nearest[where].reshape(packed.shape).astype(np.uint8), "P")
+    result.putpalette(found[chosen].astype(np.uint8).tobytes())
+    return result
 
 
 def fit_titles(fig: Figure) -> None:
@@ -330,7 +359,7 @@ def _first(curve: np.ndarray) -> float:
 
 
 def _lowest(curves: Any) -> float:
-    """The smallest positive loss of all: the place of a loss of exactly zero is one decade lower."""
+    """The place of a loss of exactly zero: one decade below the smallest positive one."""
     lowest = [np.min(c[np.isfinite(c) & (c > 0)], initial=np.inf) for c in curves]
     return float(min(lowest)) / 10 if np.isfinite(min(lowest)) else 1e-12
 
@@ -455,7 +484,7 @@ def rate_strip(ax: Axes, runs: Run | Mapping[str, Run], *, log: bool | None = No
     Args:
         ax: where to draw.
         runs: a `Run` or a dict from label to `Run`.
-        log: logarithmic axis; by default when the rates span more than a factor of 30.
+        log: logarithmic axis; by default when one run's largest rate is over 30 times another's.
 
     Example:
         >>> run = Run(lr=[0.2, 0.1], loss=[4.0, 1.0], grad_norm=[4.0, 2.0], final_loss=0.25)
@@ -466,11 +495,11 @@ def rate_strip(ax: Axes, runs: Run | Mapping[str, Run], *, log: bool | None = No
     for i, (label, run) in enumerate(runs.items()):
         if run.steps:
             used = np.append(run.lr, run.lr[-1])  # update t lasts from t to t + 1
-            ax.step(np.arange(len(used)), used, where="post", label=label or None, **line_look(i))
+            _rate_line(ax, used, label=label or None, **line_look(i))
     rates = np.concatenate([run.lr for run in runs.values()])
-    positive = rates[np.isfinite(rates) & (rates > 0)]
     if log is None:
-        log = positive.size > 0 and positive.max() > 30 * positive.min()
+        peaks = [run.lr.max() for run in runs.values() if run.steps and run.lr.max() > 0]
+        log = len(peaks) > 1 and max(peaks) > 30 * min(peaks)
     if log:
         ax.set_yscale("log")
         plain_log(ax.yaxis, 4)
@@ -480,6 +509,17 @@ def rate_strip(ax: Axes, runs: Run | Mapping[str, Run], *, log: bool | None = No
     ax.set(xlabel=STEP_LABEL, ylabel=RATE_LABEL.replace(" ", "\n"))
     ax.margins(x=0.02)
     return ax
+
+
+def _rate_line(ax: Axes, rates: np.ndarray, **look: Any) -> None:
+    """Rates as stairs, where one can see the stairs or the schedule itself has some."""
+    steps = "steps-post" if len(rates) <= 60 or _has_jumps(rates) else "default"
+    ax.plot(np.arange(len(rates)), rates, drawstyle=steps, **look)
+
+
+def _has_jumps(rates: np.ndarray) -> bool:
+    moves = np.abs(np.diff(rates))
+    return bool(np.mean(moves == 0) > 0.5)
 
 
 def loss_and_rate(
@@ -601,7 +641,7 @@ def draw_contours(ax: Axes, problem: Any, xlim: tuple, ylim: tuple) -> Axes:
     loss = problem.loss(np.stack([x, y], axis=-1))
     # Levels that grow with the square are equally far apart on a parabola.
     levels = loss.min() + (loss.max() - loss.min()) * np.linspace(0.03, 1, 13) ** 2
-    ax.contourf(x, y, loss, levels=[loss.min() - 1, *levels], cmap="Greys_r", alpha=0.25)
+    ax.contourf(x, y, loss, levels=[loss.min() - 1, *levels], cmap="Greys_r", alpha=0.2)
     ax.contour(x, y, loss, levels=levels, colors="#AAAAAA", linewidths=0.9)
     if problem.minimum is not None:
         point = np.atleast_1d(problem.minimum)
@@ -673,10 +713,10 @@ def u_curve(
     tolerance: float | None = None,
     log: bool = False,
 ) -> Axes:
-    """Draw the final `metric` against the learning rate: mean over seeds, and their range as a band.
+    """Draw the final `metric` against the rate: mean over seeds, and their range as a band.
 
     Rates at which some run diverged (or the metric is not finite) get a red cross at the edge of
-    the frame and no place in the line. With `tolerance` the width of the basin is drawn, in decades.
+    the frame and no place in the line. With `tolerance` the width of the basin is drawn.
 
     Args:
         ax: where to draw; call it again on the same Axes to compare methods.
@@ -684,7 +724,7 @@ def u_curve(
         metric: for instance "validation_accuracy" or "train_loss".
         label: the name of the method in the legend.
         index: the color to use; by default the next one.
-        tolerance: the basin is where the mean is within this distance of the best (see `Sweep.basin`).
+        tolerance: the basin is where the mean is within this distance of the best (`Sweep.basin`).
         log: logarithmic y axis, for losses over many orders of magnitude.
 
     Raises:
@@ -714,7 +754,7 @@ def u_curve(
     ax.plot(lrs, mean, marker=marker, label=label, gid="u_curve", **line_look(index))
     if values.shape[1] > 1:
         ax.fill_between(lrs, low, high, color=color(index), alpha=0.2, lw=0)
-    _crosses(ax, lrs[~feasible], index, higher_is_better="accuracy" in metric)
+    _crosses(ax, lrs[~feasible], index, label, higher_is_better="accuracy" in metric)
     if tolerance is not None:
         _basin(ax, sweep, metric, tolerance, index)
     ax.set(xlabel=RATE_LABEL, ylabel=metric.replace("_", " "))
@@ -736,13 +776,15 @@ def _cells(sweep: Any, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return lrs[order], np.where(bad, 0.0, values)[order], bad[order]
 
 
-def _crosses(ax: Axes, lrs: np.ndarray, index: int, higher_is_better: bool) -> None:
-    """Red crosses on the edge where bad values lie, one row per method."""
+def _crosses(
+    ax: Axes, lrs: np.ndarray, index: int, label: str | None, higher_is_better: bool
+) -> None:
+    """Red crosses on the edge where bad values lie, one row per method, with its name beside it."""
     if not len(lrs):
         return
-    height = 0.04 + 0.06 * index
+    height = 0.04 + 0.07 * index
     height = height if higher_is_better else 1 - height
-    known = any(line.get_label() == "some seed diverged" for line in ax.lines)
+    known = any(line.get_label() == DIVERGED for line in ax.lines)
     ax.plot(
         lrs,
         np.full(len(lrs), height),
@@ -751,20 +793,26 @@ def _crosses(ax: Axes, lrs: np.ndarray, index: int, higher_is_better: bool) -> N
         ms=9,
         mew=2.6,
         transform=ax.get_xaxis_transform(),
-        label="_again" if known else "some seed diverged",
+        label="_again" if known else DIVERGED,
     )
-    if index:
-        ax.plot(
-            lrs[-1] * 1.15,
-            height,
-            "os^DvP*"[index % 7],
+    if label:
+        ax.annotate(
+            label,
+            (lrs[0], height),
+            (-9, 0),
+            xycoords=ax.get_xaxis_transform(),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=12,
             color=color(index),
-            transform=ax.get_xaxis_transform(),
         )
 
 
 def _basin(ax: Axes, sweep: Any, metric: str, tolerance: float, index: int) -> None:
-    low, high, decades = sweep.basin(metric, tolerance)
+    basin = sweep.basin(metric, tolerance)
+    low, high, decades = basin
+    at_least = "at least " if getattr(basin, "edge", None) else ""
     if not (np.isfinite(low) and np.isfinite(high)):
         return
     ax.axvspan(low, high, color=color(index), alpha=0.08, lw=0, zorder=0)
@@ -786,7 +834,7 @@ def _basin(ax: Axes, sweep: Any, metric: str, tolerance: float, index: int) -> N
     ax.text(
         math.sqrt(low * high),
         height + 0.02,
-        f"within {tolerance:g} of the best: {decades:.1f} decades",
+        f"within {tolerance:g} of the best: {at_least}{decades:.1f} decades",
         transform=transform,
         ha="center",
         va="bottom",
@@ -828,20 +876,29 @@ def regime_strip(
     low, high = min([low, *(r / 1.2 for r in rates.values())]), max([high, *rates.values()])
     edges = np.clip([low, 0.1 / curvature, 1 / curvature, 2 / curvature, high], low, high)
     ax.set_xscale("log")
-    for name, left, right, shade in zip(
-        REGIMES, edges, edges[1:], (SKY, GREEN, ORANGE, INFEASIBLE)
-    ):
+    shades = (SKY, GREEN, ORANGE, INFEASIBLE)
+    for name, left, right, shade in zip(REGIMES, edges, edges[1:], shades):
         ax.axvspan(left, right, color=shade, alpha=0.28, lw=0)
         if right > left:
-            ax.text(math.sqrt(left * right), 0.5, name, ha="center", va="center", weight="bold")
-    for at, text in ((1 / curvature, "1/λ: one step"), (2 / curvature, "2/λ: never settles")):
-        ax.axvline(at, color=BLACK, ls="-", lw=1.6)
-        ax.annotate(text, (at, 1), (0, 5), textcoords="offset points", ha="center", fontsize=12)
-    for label, rate in rates.items():
-        ax.plot([rate], [0.12], "^", color=BLACK, ms=9)
+            center = math.sqrt(left * right)
+            ax.text(center, 0.7, name, ha="center", va="center", weight="bold")
+    for at, text, side in ((1, "one step: 1/λ", "right"), (2, "2/λ: never settles", "left")):
+        ax.axvline(at / curvature, color=BLACK, ls="-", lw=1.6)
+        ax.annotate(text, (at / curvature, 1), (0, 5), textcoords="offset points", ha=side)
+    before = 0.0
+    for label, rate in sorted(rates.items(), key=lambda pair: pair[1]):
+        # a label that would run into its left neighbor goes to the right of its own mark
+        side = "right" if rate / 1.35 > before else "left"
+        ax.plot([rate], [0.25], "v", color=BLACK, ms=10)
         ax.annotate(
-            label, (rate, 0.12), (8, 0), textcoords="offset points", va="center", fontsize=12
+            label,
+            (rate, 0.25),
+            (-9 if side == "right" else 9, 0),
+            textcoords="offset points",
+            ha=side,
+            va="center",
         )
+        before = rate
     ax.set(xlim=(low, high), ylim=(0, 1), yticks=[], xlabel=RATE_LABEL)
     ax.spines["left"].set_visible(False)
     ax.grid(False)
@@ -891,9 +948,9 @@ def schedule_gallery(
         cols: plots per row.
 
     Example:
-        >>> from course_utils.schedules import constant, cosine
-        >>> schedule_gallery([constant(0.1), cosine(0.1, 10)], 10).alt
-        'Learning rate over 10 updates, first, middle, last: constant 0.1, 0.1, 0.1; cosine 0.1, 0.05, 0.00245.'
+        >>> from course_utils.schedules import constant
+        >>> schedule_gallery([constant(0.1)], 10).alt
+        'Learning rate over 10 updates, first, middle, last: constant 0.1, 0.1, 0.1.'
     """
     steps, cols = validate.integer("steps", steps, 2), validate.integer("cols", cols, 1)
     if not isinstance(schedules, Mapping):
@@ -908,7 +965,7 @@ def schedule_gallery(
     for ax, (name, schedule) in zip(axes, schedules.items()):
         rates = np.asarray(schedule(at))
         shown.append(f"{name} {rates[0]:.3g}, {rates[steps // 2]:.3g}, {rates[-1]:.3g}")
-        ax.step(at, rates, where="post", color=BLUE, ls="-")
+        _rate_line(ax, rates, color=BLUE, ls="-")
         ax.set_title(name, fontsize=13)
     _finish_gallery(fig, axes, len(schedules), rows, cols)
     if title:
@@ -969,7 +1026,7 @@ def sharpness(ax: Axes, runs: Run | Mapping[str, Run], metric: str = "sharpness"
             va="bottom",
             color=color(i),
         )
-    ax.set_ylabel("sharpness (largest Hessian eigenvalue)" if metric == "sharpness" else metric)
+    ax.set_ylabel(r"sharpness $\lambda_{\max}$" if metric == "sharpness" else metric)
     ax.set_ylim(bottom=0)
     return ax
 
@@ -1005,7 +1062,7 @@ def differences(
         mean, error = values.mean(), values.std(ddof=1) / math.sqrt(len(values))
         clear = abs(mean) >= 2 * error
         shade = BLUE if clear else GRAY
-        ax.plot(values, np.full(len(values), row - 0.18), "o", ms=6, alpha=0.45, color=shade)
+        ax.plot(values, np.full(len(values), row + 0.2), "o", ms=6, alpha=0.45, color=shade)
         ax.errorbar(mean, row, xerr=2 * error, fmt="D", color=shade, ms=8, capsize=6, lw=2.4)
         note = f"{mean:+.2g} ± {error:.2g}" if abs(mean) > 1e-12 else f"+0 ± {error:.2g}"
         ax.annotate(
