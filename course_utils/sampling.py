@@ -108,6 +108,51 @@ def batch_order(n: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
     return order
 
 
+def resolve_steps(
+    n: int, batch_size: int | None, steps: int | None, epochs: int | None
+) -> tuple[int, int]:
+    """Return (examples per update, number of updates) for a training set of n examples.
+
+    Args:
+        n: examples in the training set.
+        batch_size: examples per update; None means all n.
+        steps: number of updates, or None.
+        epochs: passes of floor(n / batch_size) updates, or None; exactly one of the two is given.
+
+    Raises:
+        ValueError: if batch_size is not in 1..n, or not exactly one of steps and epochs is given,
+            or it is below 1.
+        TypeError: if one is not an integer.
+
+    Example:
+        >>> resolve_steps(1000, batch_size=16, steps=None, epochs=2)
+        (16, 124)
+    """
+    batch_size = n if batch_size is None else validate.integer("batch_size", batch_size, minimum=1)
+    if batch_size > n:
+        raise ValueError(f"batch_size must be at most {n} (the training set), got {batch_size}")
+    if (steps is None) == (epochs is None):
+        raise ValueError(f"give either steps or epochs, got steps={steps!r} and epochs={epochs!r}")
+    if steps is not None:
+        return batch_size, validate.integer("steps", steps, minimum=1)
+    return batch_size, validate.integer("epochs", epochs, minimum=1) * (n // batch_size)
+
+
+def evaluation_steps(steps: int, every: int | None) -> list[int]:
+    """Return after how many updates to measure: 0, every, 2 every, ... and always at the end.
+
+    Raises:
+        ValueError, TypeError: if `every` is neither None (only the end) nor an integer >= 1.
+
+    Example:
+        >>> evaluation_steps(10, every=4), evaluation_steps(10, every=None)
+        ([0, 4, 8, 10], [10])
+    """
+    if every is None:
+        return [steps]
+    return [*range(0, steps, validate.integer("every", every, minimum=1)), steps]
+
+
 def layer_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     """Return `sizes` as a tuple if it lists at least two layers of at least one unit.
 

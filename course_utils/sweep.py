@@ -312,8 +312,8 @@ def sweep(
     l2 = validate.nonnegative("l2", l2)
     parts = _check_parts(evaluate_on)
     optimizer = _check_optimizer(optimizer)
-    batch_size, steps = resolve_steps(len(data.train), batch_size, steps, epochs)
-    evaluate_at = evaluation_steps(steps, evaluate_every)
+    batch_size, steps = sampling.resolve_steps(len(data.train), batch_size, steps, epochs)
+    evaluate_at = sampling.evaluation_steps(steps, evaluate_every)
 
     lr = np.stack([np.broadcast_to(s(np.arange(steps)), steps) for s in schedules])
     peaks = np.array([p if p is not None else row.max(initial=0) for p, row in zip(rates, lr)])
@@ -364,51 +364,6 @@ def sweep(
         diverged=_diverged(record),
         meta=meta,
     )
-
-
-def resolve_steps(
-    n: int, batch_size: int | None, steps: int | None, epochs: int | None
-) -> tuple[int, int]:
-    """Return (examples per update, number of updates) for a training set of n examples.
-
-    Args:
-        n: examples in the training set.
-        batch_size: examples per update; None means all n.
-        steps: number of updates, or None.
-        epochs: passes of floor(n / batch_size) updates, or None; exactly one of the two is given.
-
-    Raises:
-        ValueError: if batch_size is not in 1..n, or not exactly one of steps and epochs is given,
-            or it is below 1.
-        TypeError: if one is not an integer.
-
-    Example:
-        >>> resolve_steps(1000, batch_size=16, steps=None, epochs=2)
-        (16, 124)
-    """
-    batch_size = n if batch_size is None else validate.integer("batch_size", batch_size, minimum=1)
-    if batch_size > n:
-        raise ValueError(f"batch_size must be at most {n} (the training set), got {batch_size}")
-    if (steps is None) == (epochs is None):
-        raise ValueError(f"give either steps or epochs, got steps={steps!r} and epochs={epochs!r}")
-    if steps is not None:
-        return batch_size, validate.integer("steps", steps, minimum=1)
-    return batch_size, validate.integer("epochs", epochs, minimum=1) * (n // batch_size)
-
-
-def evaluation_steps(steps: int, every: int | None) -> list[int]:
-    """Return after how many updates to measure: 0, every, 2 every, ... and always at the end.
-
-    Raises:
-        ValueError, TypeError: if `every` is neither None (only the end) nor an integer >= 1.
-
-    Example:
-        >>> evaluation_steps(10, every=4), evaluation_steps(10, every=None)
-        ([0, 4, 8, 10], [10])
-    """
-    if every is None:
-        return [steps]
-    return [*range(0, steps, validate.integer("evaluate_every", every, minimum=1)), steps]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from course_utils import optimizers, sampling
 from course_utils.datasets import Data, Split, digits
 from course_utils.run import Run
 from course_utils.schedules import constant, exponential
-from course_utils.sweep import Sweep, evaluation_steps, resolve_steps, sweep
+from course_utils.sweep import Sweep, sweep
 
 STEPS = 60
 
