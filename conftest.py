@@ -7,7 +7,7 @@ use_ipc()
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
-    # Progress bars and warnings (stderr), styled boxes (html) and figures (svg) carry times, ids and
-    # paths; beside each of them is a text/plain, and that one is compared.
+    # Progress bars and warnings (stderr), styled boxes (html) and figures (svg) carry times, ids
+    # and paths; beside the latter two there is a text/plain, and that one is compared.
     if type(collector).__name__ == "IPyNbFile":
         collector.skip_compare += ("stderr", "text/html", "image/svg+xml")

@@ -25,7 +25,9 @@ def use_ipc() -> None:
     def __init__(self: KernelManager, *args: Any, **kwargs: Any) -> None:
         if "transport" not in kwargs:
             # Not tempfile.gettempdir(): a socket's path may have about 100 characters only.
-            folder = tempfile.mkdtemp(prefix="lr-", dir="/tmp" if os.access("/tmp", os.W_OK) else None)
+            folder = tempfile.mkdtemp(
+                prefix="lr-", dir="/tmp" if os.access("/tmp", os.W_OK) else None
+            )
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
             kwargs.update(transport="ipc", ip=os.path.join(folder, "k"))
         original(self, *args, **kwargs)
