@@ -90,7 +90,7 @@ class Sweep:
     """The record of R learning rates times S seeds, T updates each.
 
     Args:
-        schedules: R schedules, or their names where the sweep was read from a file.
+        schedules: R schedules; where the sweep was read from a file, what they print.
         lrs: shape (R,), the rate each was asked for, or the peak of a schedule that was given.
         seeds: shape (S,).
         lr: shape (R, T), the rate used at each update.
@@ -133,7 +133,7 @@ class Sweep:
         metrics = {k: v if k == "step" else v[i, j] for k, v in self.metrics.items()}
         schedule = self.schedules[i]
         meta = self.meta | {
-            "schedule": schedule if isinstance(schedule, str) else schedule.name,
+            "schedule": schedule if isinstance(schedule, str) else repr(schedule),
             "peak_lr": float(self.lrs[i]),
             "seed": int(self.seeds[j]),
         }
@@ -200,7 +200,7 @@ class Sweep:
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         if not curves:
             arrays |= {name: arrays[name][..., :0] for name in ("lr", "loss", "grad_norm")}
-        names = [s if isinstance(s, str) else s.name for s in self.schedules]
+        names = [s if isinstance(s, str) else repr(s) for s in self.schedules]
         content = {
             "schedules": names,
             **{name: _to_lists(values) for name, values in arrays.items()},
@@ -211,7 +211,7 @@ class Sweep:
 
     @classmethod
     def from_json(cls, text: str) -> Sweep:
-        """Rebuild a sweep from `to_json`; its schedules are then names only."""
+        """Rebuild a sweep from `to_json`; its schedules are then the text that they print."""
         content = json.loads(text)
         expected = set(cls.__dataclass_fields__)
         if not isinstance(content, dict) or set(content) != expected:
@@ -687,15 +687,18 @@ def _provenance(command: str) -> dict[str, str]:
 
 
 def _to_lists(values: np.ndarray) -> Any:
-    """Nested lists in which NaN and infinities are strings (strict JSON has none)."""
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        flat = [v if np.isfinite(v) else str(v) for v in values.ravel().tolist()]
-        return {"shape": list(values.shape), "values": flat}
-    return {"shape": list(values.shape), "values": values.ravel().tolist()}
+    """The shape and a flat list, NaN and infinities as strings (strict JSON has none)."""
+    flat = values.ravel()
+    if values.dtype.kind != "f":
+        return {"shape": list(values.shape), "values": flat.tolist()}
+    # astype(str) gives the shortest text that is read back as the same float32 or float64
+    numbers = [float(text) if text[-1] not in "nf" else text for text in flat.astype(str).tolist()]
+    return {"shape": list(values.shape), "values": numbers}
 
 
 def _from_lists(content: dict[str, Any]) -> np.ndarray:
     """The inverse of `_to_lists`."""
     values = content["values"]
-    kind = float if any(isinstance(v, (float, str)) for v in values) else None
-    return np.array([float(v) for v in values] if kind else values).reshape(content["shape"])
+    if not values or any(isinstance(v, (float, str)) for v in values):
+        values = np.array(values, dtype=object).astype(float)
+    return np.array(values).reshape(content["shape"])
