@@ -54,7 +54,8 @@ def sharpness(
         `Sharpness(value, vector)`. The value is NaN where the loss or its gradient is not finite.
 
     Raises:
-        ValueError: for an unknown loss, fewer than one iteration, or a vector of the wrong shape.
+        ValueError: for an unknown loss, fewer than one iteration, a vector of the wrong
+            shape, or x and y of different lengths.
         TypeError: if the model is not a module.
 
     Source: LeCun, Simard, Pearlmutter 1993; Pearlmutter, Fast exact multiplication by the
@@ -70,9 +71,13 @@ def sharpness(
     measure = LOSSES[validate.one_of("loss", loss, LOSSES)]
     iterations = validate.integer("iterations", iterations, minimum=1)
     params = [p for p in model.parameters() if p.requires_grad]
+    if not params:
+        raise ValueError("model must have at least one trainable parameter")
+    if len(x) != len(y):
+        raise ValueError(f"x and y must have the same length, got {len(x)} and {len(y)}")
     like = params[0]
-    x = torch.as_tensor(x).to(device=like.device, dtype=like.dtype)
-    y = torch.as_tensor(y).to(device=like.device)
+    x = _tensor(x).to(device=like.device, dtype=like.dtype)
+    y = _tensor(y).to(device=like.device)
     start = _start(vector, sum(p.numel() for p in params), like)
 
     with torch.enable_grad():
@@ -91,6 +96,11 @@ def sharpness(
         shifted, v = _power_iteration(lambda u: hessian_times(u) + shift * u, start, iterations)
         value = shifted - shift
     return Sharpness(value, v)
+
+
+def _tensor(values: Any) -> torch.Tensor:
+    """`values` as a tensor; arrays are copied, because those of `Data` are read-only."""
+    return values if isinstance(values, torch.Tensor) else torch.tensor(values)
 
 
 def _power_iteration(times: Any, v: torch.Tensor, iterations: int) -> tuple[float, torch.Tensor]:

@@ -425,6 +425,8 @@ def _check(
     n = len(data.train)
     batch_size, steps = sampling.resolve_steps(n, batch_size, steps, epochs)
     if checkpoint is not None:
+        if not isinstance(checkpoint, (str, os.PathLike)):
+            raise TypeError(f"checkpoint must be a path to a file, got {checkpoint!r}")
         checkpoint = Path(checkpoint)
         if not checkpoint.parent.is_dir():
             raise ValueError(f"checkpoint must be in an existing folder, got {str(checkpoint)!r}")
