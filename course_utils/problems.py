@@ -485,9 +485,7 @@ def _checked(function: Callable[[np.ndarray], np.ndarray], d: int) -> Callable[[
                 raise TypeError(f"w must be an array of real numbers, got {w!r}")
             w = w.astype(np.float64)
         if w.shape[-1:] != (d,):
-            raise ValueError(
-                f"w must have {d} parameter(s) along its last axis, got shape {w.shape}"
-            )
+            raise ValueError(f"w must have shape (..., {d}), got {w.shape}")
         return function(w)
 
     return call
