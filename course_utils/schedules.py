@@ -669,7 +669,8 @@ def one_cycle(
     From a = lr_max / div_factor up to lr_max at step warmup_fraction * total_steps - 1, then down
     to lr_max / (div_factor * final_div_factor) at step total_steps - 1; f is the fraction of the
     phase that has passed, h(f) = f or :math:`\frac{1}{2}(1-\cos \pi f)`. Past the end the rate
-    stays; PyTorch's `OneCycleLR`, otherwise equal (with its two phases), raises an error there.
+    stays; PyTorch's `OneCycleLR`, otherwise equal (with its two phases), extrapolates one step
+    and then raises. It also moves the momentum unless `cycle_momentum=False`.
 
     Args:
         lr_max: the peak, greater than 0.
@@ -977,8 +978,9 @@ class ReduceOnPlateau:
 
     def update(self, metric: float) -> float:
         """Take the metric of one more epoch and return the rate to use from now on."""
-        if self._is_better(float(metric)):
-            self.best, self.bad_epochs = float(metric), 0
+        metric = _metric(metric)
+        if self._is_better(metric):
+            self.best, self.bad_epochs = metric, 0
         else:
             self.bad_epochs += 1
         if self.cooldown_left > 0:
@@ -1121,6 +1123,12 @@ def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
+
+
+def _metric(value: Any) -> float:
+    if not hasattr(value, "__float__"):  # a one-element tensor has it, a text has not
+        raise TypeError(f"metric must be a number, got {value!r}")
+    return float(value)  # NaN and infinity are allowed: a run may diverge
 
 
 def _at_least_one(**values: Any) -> list[float]:
