@@ -42,7 +42,8 @@ CAUSES = (
     (
         r"(No matching distribution found for|satisfies the requirement) torch\b",
         "There is no build of torch for this Python and this platform. Use another Python, such\n"
-        "as 3.11 or 3.12 (make lab PYTHON=python3.12), or conda: conda env create -f environment.yml",
+        "as 3.11 or 3.12 (make lab PYTHON=python3.12), or conda:\n"
+        "conda env create -f environment.yml",
     ),
     (
         r"No matching distribution found for (\S+)",
@@ -124,7 +125,8 @@ def check_python():
                 ", ".join(found), found[-1]
             )
         else:
-            text += "\nInstall one (python.org, your package manager, or conda), then:\nmake lab PYTHON=python3.12"
+            text += "\nInstall one (python.org, your package manager, or conda), then:\n"
+            text += "make lab PYTHON=python3.12"
         raise Problem(text)
     try:
         import ensurepip  # noqa: F401
