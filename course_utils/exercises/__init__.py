@@ -210,7 +210,12 @@ def expect(condition: Any, why: str) -> None:
 
 
 def questions(module: Any) -> Iterator[tuple[str, Question]]:
-    """Yield (name, question) for every question of a lesson module, in order of definition."""
+    """Yield (name, question) for every question of a lesson module, in order of definition.
+
+    >>> from course_utils.exercises import lesson01
+    >>> next(name for name, _ in questions(lesson01))
+    'first_step'
+    """
     for name, value in vars(module).items():
         if isinstance(value, Question):
             yield name, value
