@@ -1,10 +1,11 @@
 # The commands of the course. `make` alone lists them.
 
-PYTHON   ?= python3
-PIP_ARGS ?=
-VENV     ?= .venv
-NB       ?=
-LAB_ARGS ?=
+PYTHON    ?= python3
+PIP_ARGS  ?=
+VENV      ?= .venv
+NB        ?=
+LAB_ARGS  ?=
+NOTEBOOKS ?= notebooks
 
 BIN := $(VENV)/bin
 PY  := $(BIN)/python
@@ -66,7 +67,7 @@ unit: install ## unit tests and the examples in the docstrings
 	@$(PY) -m pytest -q --doctest-modules tests course_utils
 
 nbval: install ## run all notebooks and compare the checked outputs
-	@$(PY) -m pytest -q $(NBVAL) notebooks
+	@$(PY) -m pytest -q $(NBVAL) $(NOTEBOOKS)
 
 run: install ## execute all notebooks in place and clean them (NB=01 for one)
 	@$(PY) tools/notebooks.py run $(NB)

@@ -222,7 +222,7 @@ def needs_example(thing: object) -> bool:
     if ".exercises." in thing.__module__:
         return False  # questions and solutions: the notebook is their example
     if inspect.isclass(thing):
-        # Errors; records that a function returns; what several classes share: the example is theirs.
+        # Errors; records that functions return; what several classes share: theirs is the example.
         record = dataclasses.is_dataclass(thing) or issubclass(thing, (tuple, list))
         return not (record or issubclass(thing, Exception) or thing.__subclasses__())
     return not thing.__name__.startswith(tuple(WITHOUT_EXAMPLE))

@@ -1,0 +1,65 @@
+"""How long does an early lesson wait for its imports, and what do they load?
+
+Processor time of the imports in a fresh interpreter, NumPy included, the start of the interpreter
+excluded; the best of several, after one to warm the disk. On an idle machine this is the time the
+learner waits; on a loaded one it does not measure the load.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+ROUNDS = 5
+MOST_SECONDS = 0.3
+HEAVY = ("torch", "matplotlib")
+PROGRAM = """
+import json, sys, time
+start = time.process_time()
+{}
+seconds = time.process_time() - start
+print(json.dumps([seconds, sorted({{name.partition(".")[0] for name in sys.modules}})]))
+"""
+STATEMENTS = (
+    "import numpy",
+    "import course_utils.schedules, course_utils.optimizers",
+    "import course_utils.schedules, course_utils.optimizers, course_utils.problems",
+    "import course_utils.descent",
+    "import course_utils.sweep",
+    "import course_utils.plots",
+    "import course_utils.explorers",
+    "import course_utils.training",
+)
+REQUIRED = STATEMENTS[1]
+
+
+def measure(statement: str) -> tuple[float, list[str]]:
+    """The best time in seconds of a statement, and the packages that it loads."""
+    times, modules = [], []
+    for _ in range(ROUNDS + 1):
+        command = [sys.executable, "-c", PROGRAM.format(statement)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        seconds, modules = json.loads(output)
+        times.append(seconds)
+    return min(times[1:]), modules
+
+
+def main() -> int:
+    """Print the table; return 0 when the requirement is met."""
+    verdicts = []
+    for statement in STATEMENTS:
+        seconds, modules = measure(statement)
+        heavy = [name for name in HEAVY if name in modules]
+        print(f"{seconds:6.2f} s  {statement:80} {'+ ' + ', '.join(heavy) if heavy else ''}")
+        if statement == REQUIRED:
+            quick, light = seconds <= MOST_SECONDS, not heavy
+            verdicts += [(f"schedules and optimizers import within {MOST_SECONDS} s", quick)]
+            verdicts += [("without torch and matplotlib", light)]
+    for text, met in verdicts:
+        print(f"{text}: {'yes' if met else 'NO'}")
+    return 0 if all(met for _, met in verdicts) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
