@@ -70,7 +70,8 @@ class Run:
             values = getattr(self, name)
             if values.ndim == 0 or len(values) != self.steps:
                 raise ValueError(
-                    f"{name} must have {self.steps} entries, one per update, got shape {values.shape}"
+                    f"{name} must have {self.steps} entries, one per update, "
+                    f"got shape {values.shape}"
                 )
         if self.params is not None and len(self.params) != self.steps + 1:
             raise ValueError(
@@ -94,12 +95,16 @@ class Run:
 
     @property
     def diverged(self) -> bool | np.ndarray:
-        """True where the loss stopped being finite or ended above 10 times its first value."""
+        """True where the loss stopped being finite or ended above 10 times its first size.
+
+        Where the first loss is exactly 0 (a start at the minimum), only the first rule applies.
+        """
         if self.steps == 0:
             return False
         with np.errstate(invalid="ignore", over="ignore"):
             bad = ~np.isfinite(self.loss).all(axis=0) | ~np.isfinite(self.final_loss)
-            bad = bad | (self.final_loss > DIVERGENCE_RATIO * self.loss[0])
+            first = np.abs(self.loss[0])
+            bad = bad | ((first > 0) & (self.final_loss > DIVERGENCE_RATIO * first))
         return bool(bad) if np.ndim(bad) == 0 else bad
 
     def to_json(self) -> str:

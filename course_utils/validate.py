@@ -24,9 +24,12 @@ def finite(name: str, value: Any) -> float:
         ...
     ValueError: lr must be a finite number, got nan
     """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, np.number)):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(f"{name} must be a finite number, got {number!r}")
     return number
@@ -68,7 +71,9 @@ def between(name: str, value: Any, low: float, high: float, *, open_high: bool =
     """
     number = finite(name, value)
     if number < low or number > high or (open_high and number == high):
-        raise ValueError(f"{name} must be in [{low}, {high}{')' if open_high else ']'}, got {number!r}")
+        raise ValueError(
+            f"{name} must be in [{low}, {high}{')' if open_high else ']'}, got {number!r}"
+        )
     return number
 
 
@@ -82,9 +87,9 @@ def integer(name: str, value: Any, minimum: int | None = None) -> int:
     """
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be an integer, got {value!r}")
-    if not isinstance(value, (Integral, np.integer)):
-        if not isinstance(value, (Real, np.number)) or not float(value).is_integer():
-            raise TypeError(f"{name} must be an integer, got {value!r}")
+    whole = isinstance(value, Integral) or (isinstance(value, Real) and float(value).is_integer())
+    if not whole:
+        raise TypeError(f"{name} must be an integer, got {value!r}")
     number = int(value)
     if minimum is not None and number < minimum:
         raise ValueError(f"{name} must be {minimum} or greater, got {number!r}")
@@ -101,7 +106,7 @@ def one_of(name: str, value: Any, allowed: Collection[Any]) -> Any:
     """
     try:
         known = value in allowed
-    except TypeError:  # an unhashable value looked up in a dict or set
+    except (TypeError, ValueError):  # unhashable, or an array, which has no single truth value
         known = False
     if not known:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
@@ -125,9 +130,12 @@ def array(
     ValueError: start must have shape (3,), got (2,)
     """
     try:
-        result = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        result = np.asarray(value)
+    except (TypeError, ValueError) as error:  # a ragged list
         raise TypeError(f"{name} must be an array of numbers, got {value!r}") from error
+    if result.dtype.kind not in "iuf":  # "1" and 1j would pass the conversion to float
+        raise TypeError(f"{name} must be an array of numbers, got {value!r}")
+    result = result.astype(np.float64, copy=False)
     if ndim is not None and result.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension(s), got shape {result.shape}")
     if shape is not None and (
