@@ -1,0 +1,110 @@
+"""Run the Rosetta table's TensorFlow, Keras and optax code and write `rosetta.json`.
+
+The course depends on none of them: run this from the repository root in a throw-away environment,
+
+    python -m venv tf && tf/bin/pip install tensorflow-cpu optax
+    PYTHONPATH=. tf/bin/python tests/golden/make_rosetta.py
+
+For every row it evaluates the code in the table itself (so that the table cannot say one thing and
+the record another) at steps 0 to 40, and notes the defaults of every function that is called.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import os
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import jax
+import keras
+import numpy as np
+import optax
+import tensorflow as tf
+
+from course_utils import rosetta
+
+jax.config.update("jax_enable_x64", True)
+STEPS = 41
+TARGET = Path(__file__).with_name("rosetta.json")
+NAMES = {
+    "tf1": vars(tf.compat.v1.train),
+    "keras3": {
+        **vars(keras.optimizers.schedules),
+        "ReduceLROnPlateau": keras.callbacks.ReduceLROnPlateau,
+    },
+    "optax": {**vars(optax), "reduce_on_plateau": optax.contrib.reduce_on_plateau},
+}
+
+
+def main() -> None:
+    versions = {"tf1": tf.__version__, "keras3": keras.__version__, "optax": optax.__version__}
+    record = {"versions": versions, "made_by": "tests/golden/make_rosetta.py", "rows": {}}
+    for row in rosetta.ROWS:
+        record["rows"][row.name] = {
+            library: evaluate(row, library, version)
+            for library, version in row.versions.items()
+            if library != "torch"
+        }
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    TARGET.write_text(text.replace('{"code"', '\n{"code"') + "\n", encoding="utf-8")
+
+
+def evaluate(row, library, version):
+    entry = {"code": version.code, "rates": rates(row, library, version.code)}
+    if version.naive:
+        entry |= {"naive": version.naive, "naive_rates": rates(row, library, version.naive)}
+    return entry | {"defaults": defaults_of(library, version.code)}
+
+
+def rates(row, library, code):
+    values = plateau(library, code) if row.schedule is None else curve(library, code)
+    return [float(f"{float(value):.9g}") for value in values]
+
+
+def curve(library, code):
+    names = {**NAMES[library], "math": math}
+    if library == "tf1":
+        steps = [tf.constant(t, tf.int64) for t in range(STEPS)]
+        return [eval(code, {**names, "t": t})() for t in steps]
+    schedule = eval(code, names)
+    return [schedule(t) for t in range(STEPS)]
+
+
+def plateau(library, code):
+    """Return the rate after each epoch of a metric that never improves."""
+    rule, used = eval(code, dict(NAMES[library])), []
+    if library == "keras3":
+        optimizer = keras.optimizers.SGD(0.1)
+        model = SimpleNamespace(optimizer=optimizer, metrics=[], stop_training=False)
+        rule.set_model(model)
+        rule.on_train_begin()
+        for epoch, metric in enumerate(rosetta.PLATEAU_METRICS):
+            rule.on_epoch_end(epoch, {"loss": metric})
+            used.append(float(keras.ops.convert_to_numpy(optimizer.learning_rate)))
+        return used
+    state = rule.init(np.zeros(1))
+    for metric in rosetta.PLATEAU_METRICS:
+        _, state = rule.update(np.zeros(1), state, value=metric)
+        used.append(0.1 * float(state.scale))
+    return used
+
+
+def defaults_of(library, code):
+    function = NAMES[library][re.match(r"\w+", code)[0]]
+    parameters = inspect.signature(function).parameters.values()
+    return {
+        p.name: p.default
+        for p in parameters
+        if p.default is not p.empty and p.name not in ("name", "monitor", "verbose", "mode")
+    }
+
+
+if __name__ == "__main__":
+    main()
