@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lesson_map import section_minutes
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -295,13 +296,6 @@ def has_the_parts_of_a_lesson(nb: dict, path: Path) -> list[str]:
     return complaints
 
 
-def section_minutes(prose: str) -> list[int]:
-    table = re.search(r"^\|[^\n]*\| *Minutes *\|\n\|[-| :]+\|\n((?:\|.*\n?)+)", prose, re.MULTILINE)
-    return (
-        [int(n) for n in re.findall(r"\| *(\d+) *\|\s*$", table[1], re.MULTILINE)] if table else []
-    )
-
-
 @check
 def nothing_of_this_machine(nb: dict, path: Path) -> list[str]:
     here = re.compile(
@@ -337,11 +331,6 @@ def internal_links_lead_somewhere(nb: dict, path: Path) -> list[str]:
 def test_notebook(path: Path, name: str) -> None:
     nb = json.loads(path.read_text(encoding="utf-8"))
     assert CHECKS[name](nb, path) == []
-
-
-def test_notebooks_are_numbered_without_gaps() -> None:
-    numbers = [path.name[:2] for path in NOTEBOOKS if is_lesson(path)]
-    assert numbers == [f"{n:02}" for n in range(1, len(numbers) + 1)]
 
 
 # --- the checks are checked --------------------------------------------------------------------

@@ -19,9 +19,9 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
-import nbformat  # noqa: E402
-from kernels import use_ipc  # noqa: E402
-from nbclient import NotebookClient  # noqa: E402
+import nbformat
+from kernels import use_ipc
+from nbclient import NotebookClient
 
 # What may not be exceeded: seconds for groups of lessons together, megabytes for each kernel.
 MOST_SECONDS = {("01", "02"): 60, ("03",): 60, ("04",): 90, ("05",): 90}

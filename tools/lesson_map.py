@@ -1,0 +1,77 @@
+"""Write the table of lessons in README.md from the notebooks themselves, so that it stays true.
+
+Usage: python tools/lesson_map.py
+
+The title, the question under it and the minutes of each section are read from the first cells.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- lessons: written by `make readme` -->", "<!-- end of lessons -->"
+
+
+def prose(notebook: Path) -> str:
+    """Return the Markdown of a notebook, cell below cell."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+
+
+def section_minutes(text: str) -> list[int]:
+    """Return the numbers of the first table with a column Minutes.
+
+    >>> section_minutes("| Section | Minutes |\\n|---|---|\\n| 1.1 A | 5 |\\n| 1.2 B | 7 |\\n")
+    [5, 7]
+    """
+    table = re.search(r"^\|[^\n]*\| *Minutes *\|\n\|[-| :]+\|\n((?:\|.*\n?)+)", text, re.MULTILINE)
+    return (
+        [int(n) for n in re.findall(r"\| *(\d+) *\|\s*$", table[1], re.MULTILINE)] if table else []
+    )
+
+
+def row(notebook: Path, text: str) -> str:
+    """Return the line of one lesson: number, linked title, question, minutes."""
+    title = re.search(r"^# +(?:(\S+) · )?(.+?)\s*$", text, re.MULTILINE)
+    if not title:
+        raise SystemExit(f"{notebook.name} has no title (a line that starts with '# ')")
+    question = re.search(r"^\*([^*\n].*[^*\n])\*\s*$", text, re.MULTILINE)
+    number, name = title[1] or "", title[2]
+    link = f"[{name}](notebooks/{notebook.name})"
+    return (
+        f"| {number} | {link} | {question[1] if question else ''} | {sum(section_minutes(text))} |"
+    )
+
+
+def table(folder: Path) -> str:
+    """Return the Markdown table of all lessons in a folder."""
+    lessons = sorted(folder.glob("*.ipynb"))
+    rows = [row(notebook, prose(notebook)) for notebook in lessons]
+    return "\n".join(["| | Lesson | The question | Minutes |", "|---|---|---|---|", *rows])
+
+
+def updated(readme: str, lessons: str) -> str:
+    """Return the text of README.md with the table of lessons put between its two marks."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"README.md has lost its marks: {BEGIN} ... {END}")
+    return f"{before}{begin}\n{lessons}\n{end}{after}"
+
+
+def main() -> int:
+    """Write README.md anew if it is not up to date."""
+    path = ROOT / "README.md"
+    old = path.read_text(encoding="utf-8")
+    new = updated(old, table(ROOT / "notebooks"))
+    if new != old:
+        path.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
