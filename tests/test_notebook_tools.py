@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import nbformat
-import notebooks
 import pytest
 import spelling
 from nbformat import v4
+
+import notebooks
 
 LOOP = "for i in range(3):\n    print(i, flush=True)"
 WIDGET = "import ipywidgets\nipywidgets.VBox([ipywidgets.FloatSlider(value=0.5)])"
