@@ -235,29 +235,19 @@ def with_palette(image: Image.Image, count: int) -> Image.Image:
 
 
 def fit_titles(fig: Figure) -> None:
-    """Wrap every title of `fig` that is wider than the room it has, so that nothing is cut."""
-    titles = [ax._left_title for ax in fig.axes if ax._left_title.get_text()]
+    """Wrap every title of `fig` that is wider than its Axes, so that nothing is cut."""
+    titles = [(ax._left_title, ax) for ax in fig.axes if ax._left_title.get_text()]
     if not titles and fig._suptitle is None:
         return
+    for title, _ in titles:
+        title.set_visible(False)  # otherwise a long title makes its Axes narrow
     fig.draw_without_rendering()  # the layout decides how wide the Axes are
     renderer = fig.canvas.get_renderer()
-    for ax in fig.axes:
-        room = _right_end(ax, fig) - ax.bbox.x0
-        _wrap(ax._left_title, room, renderer)
+    for title, ax in titles:
+        title.set_visible(True)
+        _wrap(title, ax.bbox.width, renderer)
     if fig._suptitle is not None:
         _wrap(fig._suptitle, 0.97 * fig.bbox.width, renderer)
-
-
-def _right_end(ax: Axes, fig: Figure) -> float:
-    """Where a title that starts at the left edge of `ax` must end, in pixels."""
-    beside = [
-        other.bbox.x0
-        for other in fig.axes
-        if other.bbox.x0 > ax.bbox.x1 and other.bbox.y0 < ax.bbox.y1 and other.bbox.y1 > ax.bbox.y0
-    ]
-    gap = 0.015 * fig.bbox.width
-    # A title may reach over the margin on its right, but not into the title of its neighbor.
-    return min(beside) - 2 * gap if beside else fig.bbox.width - gap
 
 
 def _wrap(text: Any, room: float, renderer: Any) -> None:
