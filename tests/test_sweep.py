@@ -337,3 +337,15 @@ RESULT = fake([0.01, 0.1, 1], loss=[0.5, 0.3, 0.4])
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_no_optimizer_is_left_to_compute_with_subnormal_numbers(monkeypatch):
+    """A dead unit's momentum shrinks for ever; below 1.2e-38 every operation on it is slow."""
+    rules = []
+    monkeypatch.setattr("course_utils.sweep.copy.deepcopy", lambda rule: rules.append(rule) or rule)
+    # at this rate many units die in the first updates
+    result = sweep([0.3], [0], steps=1200, optimizer=optimizers.Adam(), evaluate_on=())
+    assert not result.diverged.any()
+    m = np.abs(rules[0].m)
+    assert not ((m > 0) & (m < np.finfo(np.float32).tiny)).any()
+    assert (m == 0).mean() > 0.2  # there were dead units, so the case did occur
