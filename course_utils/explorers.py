@@ -566,7 +566,7 @@ def draw_ravine(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     artists["unstable"].set_x(data["limit"])
     artists["rate"].set_data([data["lr"]], [0.5])
     flat, steep = data["regimes"]
-    artists["title"].set_text(f"η = {data['lr']:.3g}, condition number {data['condition']:.3g}")
+    artists["title"].set_text(f"η = {data['lr']:.3g}, κ = {data['condition']:.3g}")
     short = f"flat: {flat}, steep: {steep}".replace(" and converge", "")
     artists["right title"].set_text(short)
     return (

@@ -235,7 +235,7 @@ def with_palette(image: Image.Image, count: int) -> Image.Image:
 
 
 def fit_titles(fig: Figure) -> None:
-    """Wrap every title of `fig` that is wider than its Axes, so that nothing is cut."""
+    """Wrap every title of `fig` that is wider than the room it has, so that nothing is cut."""
     titles = [(ax._left_title, ax) for ax in fig.axes if ax._left_title.get_text()]
     if not titles and fig._suptitle is None:
         return
@@ -245,9 +245,20 @@ def fit_titles(fig: Figure) -> None:
     renderer = fig.canvas.get_renderer()
     for title, ax in titles:
         title.set_visible(True)
-        _wrap(title, ax.bbox.width, renderer)
+        _wrap(title, _right_end(ax, fig) - ax.bbox.x0, renderer)
     if fig._suptitle is not None:
         _wrap(fig._suptitle, 0.97 * fig.bbox.width, renderer)
+
+
+def _right_end(ax: Axes, fig: Figure) -> float:
+    """Where a title of `ax` must end, in pixels: before its right neighbor or the figure's edge."""
+    gap = 0.015 * fig.bbox.width
+    beside = [
+        other.bbox.x0 - 2 * gap
+        for other in fig.axes
+        if other.bbox.x0 > ax.bbox.x1 and other.bbox.y0 < ax.bbox.y1 and other.bbox.y1 > ax.bbox.y0
+    ]
+    return min([*beside, fig.bbox.width - gap])
 
 
 def _wrap(text: Any, room: float, renderer: Any) -> None:

@@ -1,0 +1,123 @@
+"""Time of one explorer update on the kernel's side, against a new figure per move.
+
+    python tests/benchmarks/bench_explorers.py
+
+Everything is measured inside a Jupyter kernel, where explorers live, in one run and in turns, so
+that a busy machine slows all of them alike: read the ratios. The rival is what most notebooks do:
+`ipywidgets.interactive_output` that makes a new pyplot figure, with the same content, per move.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+MOVES, ROUNDS = 20, 5
+TARGET_MS, TARGET_RATIO = 15.0, 8.0
+
+
+def measure() -> dict[str, list[float]]:
+    """Return the milliseconds of each update, per approach; call it inside a kernel."""
+    import numpy as np
+
+    from course_utils import explorers
+    from course_utils.sweep import sweep
+
+    small = sweep(np.geomspace(0.001, 10, MOVES), seeds=range(2), steps=100)
+    rates = np.geomspace(0.002, 1.5, MOVES).tolist()
+    live = {
+        "parabola": (explorers.parabola(), "lr", rates),
+        "ravine": (explorers.ravine(), "lr", rates),
+        "network": (explorers.network(small), "index", list(range(MOVES))),
+    }
+    moves = {
+        name: (explorer.controls[control], values)
+        for name, (explorer, control, values) in live.items()
+    }
+    moves["interactive_output, new figure"] = (new_figure_per_move(), rates)
+    times: dict[str, list[float]] = {name: [] for name in moves}
+    for _ in range(ROUNDS):
+        for name, (control, values) in moves.items():
+            for value in values:
+                start = time.perf_counter()
+                control.value = value
+                times[name].append(1e3 * (time.perf_counter() - start))
+    return times
+
+
+def new_figure_per_move():
+    """The usual way: the slider of an `interactive_output` that plots the parabola anew."""
+    import ipywidgets as widgets
+    import matplotlib.pyplot as plt
+    import numpy as np
+    from IPython.display import display
+
+    from course_utils import explorers
+
+    def show(lr: float) -> None:
+        data = explorers.compute_parabola(lr)
+        _, (left, right) = plt.subplots(1, 2, figsize=(10, 4), dpi=100)
+        w = np.linspace(-9, 7, 400)
+        left.plot(w, (w + 1) ** 2, color="gray", lw=3)
+        left.plot(data["w"], data["loss"], "o-")
+        left.set(
+            xlim=(-9, 7), ylim=(-4, 66), xlabel="parameter w", ylabel="loss", title=f"η = {lr:.3g}"
+        )
+        right.semilogy(data["closed_form"], label="closed form")
+        right.semilogy(np.maximum(data["loss"], 1e-12), "o", label="measured")
+        right.set(ylim=(1e-12, 1e6), xlabel="step (updates)", ylabel="loss")
+        right.set_title(f"each step: distance × {data['factor']:.3g}")
+        right.legend()
+        plt.show()
+
+    slider = widgets.FloatLogSlider(value=0.02, min=-3, max=0.3)
+    display(widgets.interactive_output(show, {"lr": slider}))
+    return slider
+
+
+def in_a_kernel(code: str, timeout: float = 300.0) -> str:
+    """Run `code` in a fresh kernel and return what it printed last."""
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel(kernel_name="python3", startup_timeout=60)
+    printed: list[str] = []
+
+    def collect(message: dict) -> None:
+        if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
+            printed.append(message["content"]["text"])
+
+    try:
+        reply = client.execute_interactive(code, timeout=timeout, output_hook=collect)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    if reply["content"]["status"] != "ok":
+        raise RuntimeError("\n".join(reply["content"]["traceback"]))
+    return "".join(printed).strip().splitlines()[-1]
+
+
+def main() -> None:
+    """Measure and print the table."""
+    here = Path(__file__).parent
+    code = (
+        f"%matplotlib inline\nimport sys; sys.path[:0] = {[str(here), str(here.parents[1])]}\n"
+        "import json, bench_explorers\n"
+        "print(json.dumps(bench_explorers.measure()))"
+    )
+    times = json.loads(in_a_kernel(code))
+    rival = "interactive_output, new figure"
+    slow = statistics.median(times[rival])
+    print(f"explorers: one update, 1000x400 pixels, {MOVES * ROUNDS} moves each, same kernel")
+    print(f"{'':34}{'median ms':>10}{'p95 ms':>10}{'fastest':>10}{'times faster':>14}")
+    for name, values in times.items():
+        middle, worst = statistics.median(values), sorted(values)[int(0.95 * len(values))]
+        ratio = "" if name == rival else f"{slow / middle:13.1f}x"
+        print(f"{name:34}{middle:10.1f}{worst:10.1f}{min(values):10.1f}{ratio:>14}")
+    print(f"wanted on an idle core: median <= {TARGET_MS:g} ms, and >= {TARGET_RATIO:g}x faster")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
