@@ -172,7 +172,11 @@ def picture(fig: Figure, alt: str, colors: int = 64, scale: float = 1.5) -> Pict
 
 
 def render(fig: Figure, scale: float = 1.0) -> Image.Image:
-    """Draw `fig` with `scale` pixels per pixel and return it as an RGB image."""
+    """Draw `fig` with `scale` pixels per pixel and return it as an RGB image.
+
+    >>> render(Figure(figsize=(2, 1), dpi=100), scale=1.5).size
+    (300, 150)
+    """
     dpi = fig.get_dpi()
     fig.set_dpi(dpi * scale)
     try:
@@ -184,7 +188,13 @@ def render(fig: Figure, scale: float = 1.0) -> Image.Image:
 
 
 def pixels(agg: FigureCanvasAgg) -> Image.Image:
-    """Return what was last drawn on `agg` as an RGB image (a copy)."""
+    """Return what was last drawn on `agg` as an RGB image (a copy).
+
+    >>> agg = FigureCanvasAgg(Figure(figsize=(2, 1), dpi=100))
+    >>> agg.draw()
+    >>> pixels(agg).size
+    (200, 100)
+    """
     size = agg.get_width_height()
     shot = Image.frombuffer("RGBA", size, agg.buffer_rgba(), "raw", "RGBA", 0, 1)
     return shot.convert("RGB")
@@ -218,6 +228,9 @@ def with_palette(image: Image.Image, count: int) -> Image.Image:
     """Return an RGB image in at most `count` colors: the frequent ones exactly, the others nearly.
 
     Pillow's own methods tint large light areas or drop rare colors, such as a small red cross.
+
+    >>> len(with_palette(Image.linear_gradient("L").convert("RGB"), 16).getcolors())
+    16
     """
     rgb = np.asarray(image).astype(np.int32)
     packed = (rgb[..., 0] << 16) | (rgb[..., 1] << 8) | rgb[..., 2]
@@ -235,7 +248,14 @@ def with_palette(image: Image.Image, count: int) -> Image.Image:
 
 
 def fit_titles(fig: Figure) -> None:
-    """Wrap every title of `fig` that is wider than the room it has, so that nothing is cut."""
+    """Wrap every title of `fig` that is wider than the room it has, so that nothing is cut.
+
+    >>> fig, ax = canvas(size=(2, 1))
+    >>> title = ax.set_title("a finding that is wider than a figure of two inches", loc="left")
+    >>> fit_titles(fig)
+    >>> "\\n" in title.get_text()
+    True
+    """
     titles = [(ax._left_title, ax) for ax in fig.axes if ax._left_title.get_text()]
     if not titles and fig._suptitle is None:
         return
@@ -284,7 +304,13 @@ def _lines(words: Sequence[str], count: int) -> str:
 
 
 def headline(fig: Figure, text: str) -> None:
-    """Write the finding above all Axes of `fig`, at the left, wrapped when it is shown."""
+    """Write the finding above all Axes of `fig`, at the left, wrapped when it is shown.
+
+    >>> fig, axes = canvas(cols=2)
+    >>> headline(fig, "Both fall")
+    >>> fig.get_suptitle()
+    'Both fall'
+    """
     fig.suptitle(text, x=0.012, ha="left")
 
 
@@ -1125,7 +1151,11 @@ def differences(
 
 
 def color(index: int) -> str:
-    """Return the color of line `index`."""
+    """Return the color of line `index`; after the last color comes the first again.
+
+    >>> color(0) == color(len(COLORS)) == COLORS[0]
+    True
+    """
     return COLORS[index % len(COLORS)]
 
 
@@ -1139,11 +1169,24 @@ def line_look(index: int) -> dict[str, Any]:
 
 
 def plain_log(axis: Any, ticks: int = 7) -> None:
-    """Put at most `ticks` labels on the decades of a logarithmic axis."""
+    """Put at most `ticks` labels on the decades of a logarithmic axis.
+
+    >>> fig, ax = canvas()
+    >>> _ = ax.semilogy([1e-9, 1e9])
+    >>> plain_log(ax.yaxis, ticks=4)
+    >>> len(ax.yaxis.get_major_locator().tick_values(1e-9, 1e9)) <= 6  # two lie outside
+    True
+    """
     axis.set_major_locator(LogLocator(base=10, numticks=ticks))
 
 
 def legend(ax: Axes) -> None:
-    """Show a legend if a line has a label."""
+    """Show a legend if a line has a label.
+
+    >>> fig, ax = canvas()
+    >>> legend(ax)
+    >>> ax.get_legend() is None
+    True
+    """
     if any(not label.startswith("_") for label in ax.get_legend_handles_labels()[1]):
         ax.legend()

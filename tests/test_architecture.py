@@ -21,13 +21,13 @@ FLOORS = [
     ["validate"],
     ["schedules", "optimizers", "problems", "sampling"],
     ["run"],
-    ["descent", "datasets", "models"],
+    ["descent", "datasets", "models", "rosetta"],
     ["training", "sweep"],
     ["curvature", "search"],
     ["decay_study", "edge_study"],
     ["plots"],
     ["explorers"],
-    ["designer", "race"],
+    ["decay_views", "designer", "race"],
     ["article", "claims"],
     ["exercises"],
 ]
@@ -214,6 +214,7 @@ def public_objects() -> list:
 WITHOUT_EXAMPLE = {
     "record": "trains for minutes; the test of its study runs it at a tiny size",
     "load": "reads what `record` wrote",
+    "compute_network": "looks up a sweep of seconds; its explorer and its tests show it",
     "draw_": "draws one explorer, and is shown by the example of that explorer",
 }
 
