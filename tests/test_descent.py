@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils import problems, schedules
@@ -16,6 +16,7 @@ from course_utils.optimizers import Adagrad, Adam, AdamW, GradientDescent, RMSpr
 from course_utils.problems import quadratic, shifted_square, stable_rate
 from course_utils.run import Run
 
+few = settings(max_examples=40)  # runs of many steps: enough examples, in seconds
 GD = GradientDescent()
 
 # --------------------------------------------------------------------------------------------
@@ -23,6 +24,7 @@ GD = GradientDescent()
 # --------------------------------------------------------------------------------------------
 
 
+@few
 @given(st.floats(0.001, 1.2), st.floats(-50, 50))
 def test_the_closed_form_on_the_shifted_square(lr, start):
     """w_t + 1 = (1 - 2 lr)^t (w_0 + 1), claim X02."""
@@ -51,6 +53,7 @@ def test_steps_to_a_millionth_are_symmetric_about_one_half(lr, steps):
     assert steps_until(descend(shifted_square(), GD, lr, 4400), 1e-6) == steps
 
 
+@few
 @given(st.floats(0.01, 0.49))
 def test_the_loss_is_symmetric_about_one_over_the_curvature(d):
     losses = [descend(shifted_square(), GD, 0.5 + s * d, 30).loss for s in (-1, 1)]
@@ -68,6 +71,7 @@ def test_divergence_if_and_only_if_the_rate_is_above_the_stable_rate(problem):
     assert above.diverged and above.final_loss > 1e6 * above.loss[0]
 
 
+@few
 @given(st.floats(0.1, 10), st.floats(0.1, 1.9))
 def test_stretching_the_coordinate_is_a_rate_times_the_square(c, product):
     """f(c w) has c^2 times the curvature: the same losses at a rate c^2 times smaller."""

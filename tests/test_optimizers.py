@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils import optimizers
@@ -21,6 +21,8 @@ from course_utils.optimizers import (
     RMSprop,
     differences,
 )
+
+few = settings(max_examples=40)  # runs of many steps: enough examples, in seconds
 
 ALL = [
     GradientDescent(),
@@ -295,6 +297,7 @@ def test_importing_the_mathematics_loads_neither_torch_nor_matplotlib():
 signed = st.floats(1e-6, 1e6) | st.floats(-1e6, -1e-6)
 
 
+@few
 @given(
     st.floats(-100, 100), st.floats(0.001, 1.2), st.floats(0.01, 100), st.integers(1, 50)
 )  # fmt: skip
@@ -309,6 +312,7 @@ def test_gradient_descent_on_a_parabola_is_a_geometric_sequence(start, product, 
     assert abs(w[0] - exact) <= 1e-12 * scale
 
 
+@few
 @given(st.lists(signed, min_size=1, max_size=20), st.floats(1e-3, 1e3), st.floats(1e-3, 1.0))
 def test_a_loss_c_times_larger_needs_a_rate_c_times_smaller(grads, c, lr):
     """Gradient descent with momentum: only the product of rate and loss scale matters."""
@@ -326,6 +330,7 @@ def test_a_loss_c_times_larger_needs_a_rate_c_times_smaller(grads, c, lr):
      lambda: Adam(eps=0, amsgrad=True), lambda: Adam(eps=0, bias_correction=False)],
     ids=["Adagrad", "RMSprop", "Adam", "AMSGrad", "uncorrected"],
 )  # fmt: skip
+@few
 @given(grads=st.lists(signed, min_size=1, max_size=20), c=st.floats(1e-3, 1e3))
 def test_adaptive_rules_do_not_see_the_scale_of_the_loss(make, grads, c):
     one, other = make(), make()
@@ -336,12 +341,14 @@ def test_adaptive_rules_do_not_see_the_scale_of_the_loss(make, grads, c):
     np.testing.assert_allclose(w, v, rtol=1e-9, atol=1e-9)
 
 
+@few
 @given(st.lists(signed, min_size=1, max_size=5), st.floats(1e-4, 1.0), st.booleans())
 def test_the_first_step_of_adam_is_the_rate_against_the_sign(grads, lr, amsgrad):
     moved = Adam(eps=0, amsgrad=amsgrad).step(np.zeros(len(grads)), grads, lr)
     np.testing.assert_allclose(moved, -lr * np.sign(grads), rtol=1e-12)
 
 
+@few
 @given(st.lists(signed, min_size=1, max_size=5), st.floats(1e-4, 1.0))
 def test_the_first_step_of_adagrad_is_the_rate_and_of_rmsprop_ten_times_the_rate(grads, lr):
     zeros = np.zeros(len(grads))
@@ -349,6 +356,7 @@ def test_the_first_step_of_adagrad_is_the_rate_and_of_rmsprop_ten_times_the_rate
     np.testing.assert_allclose(RMSprop(eps=0).step(zeros, grads, lr), -10 * lr * np.sign(grads))
 
 
+@few
 @given(st.lists(signed, min_size=2, max_size=30))
 def test_the_scale_of_adagrad_never_grows(grads):
     optimizer, scales = Adagrad(), []

@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils import problems
 from course_utils.problems import Problem, quadratic, stable_rate
 
+few = settings(max_examples=40)  # runs of many steps: enough examples, in seconds
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((20, 3)), RNG.standard_normal((20, 2))
 X1, Y1 = X[:, 0], Y[:, 0]
@@ -211,6 +212,7 @@ def test_the_ravine_does_not_overflow_far_up_its_walls():
         assert ravine.gradient([-1e3, 0.0]).tolist() == [-5.0, 0.0]
 
 
+@few
 @given(st.floats(-360, 360), st.floats(0.1, 10), st.floats(0.1, 10))
 def test_turning_a_surface_with_its_start_changes_no_loss_and_no_curvature(angle, a, b):
     level, turned = (quadratic([a, b], start=[1.0, -2.0], rotation=r) for r in (0.0, angle))
@@ -245,6 +247,7 @@ def test_linear_regression_with_dependent_inputs_still_has_a_minimum():
 # --------------------------------------------------------------------------------------------
 
 
+@few
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=5))
 def test_stable_rate_of_a_quadratic_is_two_over_its_largest_curvature(curvatures):
     assert stable_rate(quadratic(curvatures)) == pytest.approx(2 / max(curvatures), rel=1e-12)

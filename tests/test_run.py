@@ -8,13 +8,14 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from course_utils import run as run_module
 from course_utils.run import Run, write_atomically
 
+few = settings(max_examples=40)  # runs of many steps: enough examples, in seconds
 INF, NAN = math.inf, math.nan
 
 
@@ -154,6 +155,7 @@ def test_json_and_back():
 numbers = st.floats(allow_nan=True, allow_infinity=True)
 
 
+@few
 @given(st.data(), st.integers(1, 5), st.lists(st.integers(1, 3), max_size=2))
 def test_json_and_back_to_the_last_bit(data, steps, replicas):
     def draw(*shape):
