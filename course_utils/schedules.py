@@ -1088,8 +1088,8 @@ def _cycle(t: np.ndarray, first: int, t_mul: float) -> tuple[np.ndarray, np.ndar
     count = int(np.log1p(last * (t_mul - 1) / first) / np.log(t_mul)) + 2
     lengths = first * t_mul ** np.arange(count)
     starts = np.concatenate([[0], np.cumsum(lengths[:-1])])
-    # Rounded, so that 21.000000000000004 = 10 + 10 * 1.1 counts as step 21.
-    cycle = np.searchsorted(np.round(starts, 9), t, side="right") - 1
+    # Rounded, so that 8040.000000000001 = 1000 * (1 + 2.2 + 2.2**2) counts as step 8040.
+    cycle = np.searchsorted(np.round(starts, 6), t, side="right") - 1
     return cycle, (t - starts[cycle]) / lengths[cycle]
 
 
