@@ -59,7 +59,7 @@ test: install ## check everything: style, unit tests, all notebooks
 	else echo "make test: FAILED in:$$failed (see above)"; exit 1; fi
 
 lint: install ## style and spelling
-	@$(PY) -m ruff check .
+	@$(PY) -m ruff check --output-format=concise .
 	@$(PY) -m ruff format --check .
 	@$(PY) tools/spelling.py
 
