@@ -10,7 +10,7 @@ shows is also said in words below it, for those who cannot see it and for the te
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from .descent import descend
 from .optimizers import GradientDescent
 from .problems import Problem, quadratic, shifted_square
 
+RATE = "learning rate η"
 _WIDE = "min(100%, 46em)"
 _FLOOR = 1e-12  # the foot of the logarithmic loss axes
 
@@ -101,8 +102,17 @@ class Explorer:
         return {name: control.value for name, control in self.controls.items()}
 
     def set(self, **values: Any) -> None:
-        """Move several controls at once, with one update of the picture."""
+        """Move several controls at once, with one update of the picture.
+
+        Raises:
+            ValueError: if there is no such control, or it does not offer such a value.
+        """
         self._known(values)
+        for name, value in values.items():
+            offered = getattr(self.controls[name], "options", None)
+            if offered is not None and value not in [option for _, option in offered]:
+                ends = f"{offered[0][0]} to {offered[-1][0]}"
+                raise ValueError(f"{name} must be a stop of its slider ({ends}), got {value!r}")
         self._quiet = True
         try:
             for name, value in values.items():
@@ -214,11 +224,9 @@ class Explorer:
         return plots.quick_png(self._canvas.buffer_rgba())
 
     def _build_widgets(self) -> None:
-        self.image = widgets.Image(
-            format="png",
-            layout=widgets.Layout(max_width="100%", height="auto", object_fit="contain"),
-            tooltip="The figure of this explorer; the text below says what it shows.",
-        )
+        # No tooltip here: ipywidgets 8.1 shows an error in place of an Image that has one.
+        look = widgets.Layout(max_width="100%", height="auto", object_fit="contain")
+        self.image = widgets.Image(format="png", layout=look)
         self.task_text, self.status = widgets.HTML(), widgets.HTML()
         self.buttons = {label: _button(label, values) for label, values in self.presets.items()}
         self.buttons["reset"] = _button("reset", self.defaults)
@@ -298,26 +306,39 @@ def _running_cell() -> tuple[str | None, str]:
         return None, ""  # not in a notebook, or a front end that does not name its cells
 
 
-def rate_slider(
-    low: float, high: float, value: float, description: str = "learning rate η"
-) -> widgets.FloatLogSlider:
-    """Return a logarithmic slider from `low` to `high` with 100 stops per decade.
+def rates_between(low: float, high: float) -> list[float]:
+    """Return all rates of two digits from `low` to `high`: 0.010, 0.011, ..., 0.99, 1.0, 1.1, ...
 
     Example:
-        >>> rate_slider(0.001, 10, 0.1).value
-        0.1
+        >>> rates_between(0.098, 0.12)
+        [0.098, 0.099, 0.1, 0.11, 0.12]
     """
     low, high = validate.positive("low", low), validate.positive("high", high)
-    if not low <= validate.positive("value", value) <= high:
-        raise ValueError(f"value must be in [{low}, {high}], got {value!r}")
-    return widgets.FloatLogSlider(
+    if low >= high:
+        raise ValueError(f"low must be below high = {high}, got {low}")
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    rates = (float(f"{digits}e{decade - 1}") for decade in decades for digits in range(10, 100))
+    return [rate for rate in rates if low <= rate <= high]
+
+
+def choice_slider(options: Sequence[float], value: float, description: str) -> widgets.Widget:
+    """Return a slider over the given numbers, each of them exact.
+
+    A `FloatLogSlider` would not do: the browser moves it to the nearest stop, so that 0.5, the
+    rate of the single step, silently becomes 0.501.
+
+    Example:
+        >>> slider = choice_slider([0.1, 0.2, 0.5], 0.2, "learning rate η")
+        >>> slider.value, slider.index
+        (0.2, 1)
+    """
+    options = [validate.finite("options", option) for option in options]
+    validate.one_of("value", value, options)
+    return widgets.SelectionSlider(
+        options=[(f"{option:.3g}", option) for option in options],
         value=value,
-        min=float(np.log10(low)),
-        max=float(np.log10(high)),
-        step=0.01,
         description=description,
-        readout_format=".3g",
-        style={"description_width": "9em"},
+        style={"description_width": "10em"},
         layout=widgets.Layout(width=_WIDE),
     )
 
@@ -346,6 +367,10 @@ def first_below(losses: np.ndarray, target: float) -> int | None:
     """
     hits = np.flatnonzero(np.asarray(losses) <= target)
     return int(hits[0]) if len(hits) else None
+
+
+def _nearest(values: Sequence[float], wanted: float) -> float:
+    return min(values, key=lambda value: abs(value - wanted))
 
 
 def _number(value: float) -> str:
@@ -461,7 +486,7 @@ def parabola(steps: int = 40, target: float = 1e-6) -> Explorer:
         validate.integer("steps", steps, 1), validate.positive("target", target)
     )
     return Explorer(
-        {"lr": rate_slider(0.001, 2, 0.02)},
+        {"lr": choice_slider(sorted({*rates_between(0.001, 2), 1.01}), 0.02, RATE)},
         lambda lr: compute_parabola(lr, steps, target),
         draw_parabola,
         figure,
@@ -495,6 +520,9 @@ def _parabola_figure(steps: int, target: float) -> tuple[Figure, dict[str, Artis
 
 
 # ---------------------------------------------------------------------- lesson 02: the ravine
+
+CONDITIONS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+"""The condition numbers that `ravine` offers."""
 
 _RAVINE_START = (-4.0, 1.0)
 
@@ -583,7 +611,7 @@ def ravine(steps: int = 100, target: float = 0.02, condition: float = 50.0) -> E
     Args:
         steps: updates per run.
         target: the loss that the task asks for.
-        condition: κ at first; the task wants at least this one.
+        condition: κ at first, one of `CONDITIONS`; the task wants at least this one.
 
     Example:
         >>> explorer = ravine()
@@ -593,13 +621,13 @@ def ravine(steps: int = 100, target: float = 0.02, condition: float = 50.0) -> E
         >>> explorer.close()
     """
     steps, target = validate.integer("steps", steps, 1), validate.positive("target", target)
-    condition = validate.between("condition", condition, 1, 100)
+    condition = validate.one_of("condition", condition, CONDITIONS)
     figure, artists = _ravine_figure(steps)
-    best = 2 / (1 + condition)
+    rates = rates_between(0.001, 3)
     return Explorer(
         {
-            "lr": rate_slider(0.001, 3, 0.01),
-            "condition": rate_slider(1, 100, condition, "condition number κ"),
+            "lr": choice_slider(rates, 0.01, RATE),
+            "condition": choice_slider(CONDITIONS, condition, "condition number κ"),
         },
         lambda lr, condition: compute_ravine(lr, condition, steps),
         draw_ravine,
@@ -611,9 +639,9 @@ def ravine(steps: int = 100, target: float = 0.02, condition: float = 50.0) -> E
             lambda data: bool(data["condition"] >= condition - 1e-9 and data["loss"][-1] < target),
         ),
         presets={
-            "too small": {"lr": 0.1 * best, "condition": condition},
-            "just right": {"lr": 0.9 * best, "condition": condition},
-            "too large": {"lr": 2.05 / condition, "condition": condition},
+            "too small": {"lr": _nearest(rates, 0.2 / condition), "condition": condition},
+            "just right": {"lr": _nearest(rates, 1.75 / condition), "condition": condition},
+            "too large": {"lr": _nearest(rates, 2.05 / condition), "condition": condition},
         },
     )
 
@@ -756,8 +784,8 @@ def _network_slider(result: Any) -> widgets.SelectionSlider:
     return widgets.SelectionSlider(
         options=options,
         value=len(options) // 4,
-        description="learning rate η",
-        style={"description_width": "9em"},
+        description=RATE,
+        style={"description_width": "10em"},
         layout=widgets.Layout(width=_WIDE),
     )
 

@@ -134,7 +134,7 @@ def test_ravine_directions_do_not_know_of_each_other(lr, condition):
         (0.029, 50, False),  # 8 (1 - lr)^200 > 0.02
         (0.030, 50, True),
         (0.039, 50, True),
-        (0.0395, 50, False),
+        (0.040, 50, False),
         (0.03, 20, False),  # easy, but not what is asked
     ],
 )
@@ -349,10 +349,17 @@ def test_many_moves_make_no_new_figure_artist_or_widget():
     explorer = make("parabola")
     explorer.set(lr=0.3)
     before = alive(), len(explorer.figure.findobj())
-    for lr in np.geomspace(0.002, 1.5, 60):
-        explorer.controls["lr"].value = float(lr)
+    for index in range(0, 240, 4):
+        explorer.controls["lr"].index = index
     assert (alive(), len(explorer.figure.findobj())) == before
     explorer.close()
+
+
+def test_rates_are_exact_numbers_of_two_digits():
+    rates = explorers.rates_between(0.001, 2)
+    assert {0.001, 0.01, 0.2, 0.5, 0.99, 1.0, 2.0} <= set(rates)
+    assert rates == sorted(set(rates))
+    assert all(float(f"{rate:.2g}") == rate for rate in rates)
 
 
 def test_the_last_of_many_moves_wins():
@@ -374,7 +381,7 @@ def bare(**changes):
     figure, ax = plots.canvas(size=(3, 2))
     (line,) = ax.plot([], [])
     arguments = {
-        "controls": {"x": explorers.rate_slider(0.1, 1, 0.5, "x")},
+        "controls": {"x": explorers.choice_slider([0.1, 0.25, 0.5], 0.5, "x")},
         "compute": lambda x: x,
         "draw": lambda data, artists: f"x is {data}.",
         "figure": figure,
@@ -414,8 +421,11 @@ BAD = {
     "index too large": (lambda: explorers.compute_network(FakeSweep(), 4, 0.9), "index"),
     "index negative": (lambda: explorers.compute_network(FakeSweep(), -1, 0.9), "index"),
     "regime of nothing": (lambda: explorers.regime(0.1, 0), "curvature"),
-    "slider upside down": (lambda: explorers.rate_slider(1, 0.1, 0.5), "value"),
-    "slider from zero": (lambda: explorers.rate_slider(0, 1, 0.5), "low"),
+    "set between two stops": (lambda: bare().set(x=0.3), "x must be a stop"),
+    "value not offered": (lambda: explorers.choice_slider([1, 2], 3, "x"), "value"),
+    "option nan": (lambda: explorers.choice_slider([float("nan")], 3, "x"), "options"),
+    "rates upside down": (lambda: explorers.rates_between(1, 0.1), "low"),
+    "rates from zero": (lambda: explorers.rates_between(0, 1), "low"),
 }
 
 

@@ -27,7 +27,7 @@ def measure() -> dict[str, list[float]]:
     from course_utils.sweep import sweep
 
     small = sweep(np.geomspace(0.001, 10, MOVES), seeds=range(2), steps=100)
-    rates = np.geomspace(0.002, 1.5, MOVES).tolist()
+    rates = explorers.rates_between(0.001, 2)[:: 300 // MOVES][:MOVES]
     live = {
         "parabola": (explorers.parabola(), "lr", rates),
         "ravine": (explorers.ravine(), "lr", rates),
