@@ -19,7 +19,7 @@ from matplotlib.ticker import NullFormatter
 
 from course_utils import plots, schedules, validate
 from course_utils.datasets import digits
-from course_utils.explorers import Explorer, Task, rate_slider
+from course_utils.explorers import Explorer, Task, choice_slider, rates_between
 from course_utils.schedules import Schedule
 from course_utils.sweep import Sweep, sweep
 
@@ -47,6 +47,9 @@ _DECAYS: dict[str, Callable[[float, int, float], Schedule]] = {
     "linear cosine": lambda lr, D, floor: schedules.linear_cosine(lr, D, beta=floor),
 }
 FAMILIES = tuple(_DECAYS)
+WARMUPS = tuple(round(0.05 * k, 2) for k in range(11))
+HOLDS = tuple(round(0.05 * k, 2) for k in range(19))
+FLOORS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 def design(
@@ -181,7 +184,8 @@ def draw_designer(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str
     artists["runs"].set_data(_spread(1.0, len(final)), final)
     artists["result"].set_data([0.75, 1.25], [final.mean()] * 2)
     artists["left title"].set_text(f"Σ rate = {data['area']:.1f}")
-    artists["right title"].set_text(f"{final.mean():.3f}" if final.mean() < 100 else "diverged")
+    label = f"yours {final.mean():.2f}" if final.mean() < 100 else "diverged"
+    artists["right title"].set_text(label)
     return _in_words(data, float(final.mean()))
 
 
@@ -233,14 +237,11 @@ def schedule_designer(steps: int = STEPS) -> Explorer:
     figure, artists = _designer_figure(steps, constant)
     return Explorer(
         {
-            "family": widgets.Dropdown(
-                options=FAMILIES, value="constant", description="family",
-                style={"description_width": "9em"},
-            ),
-            "lr": rate_slider(0.05, 1.5, constant["lr"], "peak rate η"),
-            "warmup": _share("warm-up", 0.5, 0.0),
-            "hold": _share("hold at the peak", 0.9, 0.0),
-            "floor": rate_slider(0.001, 1, 0.01, "floor / peak"),
+            "family": _family_menu(),
+            "lr": choice_slider(rates_between(0.05, 1.5), constant["lr"], "peak rate η"),
+            "warmup": choice_slider(WARMUPS, 0.0, "warm-up (share)"),
+            "hold": choice_slider(HOLDS, 0.0, "hold at the peak"),
+            "floor": choice_slider(FLOORS, 0.01, "last rate / peak"),
         },
         lambda **values: compute_designer(**values, steps=steps),
         draw_designer,
@@ -255,14 +256,16 @@ def schedule_designer(steps: int = STEPS) -> Explorer:
             "too small": {"family": "exponential", "lr": 0.3, "floor": 0.001},
             "too large": {"family": "linear", "lr": 1.4, "floor": 0.01},
         },
-    )  # fmt: skip
+    )
 
 
-def _share(description: str, high: float, value: float) -> widgets.FloatSlider:
-    return widgets.FloatSlider(
-        value=value, min=0.0, max=high, step=0.05, description=description, readout_format=".0%",
-        style={"description_width": "9em"}, layout=widgets.Layout(width="min(100%, 46em)"),
-    )  # fmt: skip
+def _family_menu() -> widgets.Dropdown:
+    return widgets.Dropdown(
+        options=[(name, name) for name in FAMILIES],
+        value="constant",
+        description="family",
+        style={"description_width": "10em"},
+    )
 
 
 def _designer_figure(steps: int, constant: Mapping[str, Any]) -> tuple[Figure, dict[str, Artist]]:
@@ -289,6 +292,6 @@ def _designer_figure(steps: int, constant: Mapping[str, Any]) -> tuple[Figure, d
     (result,) = right.plot([], [], "-", color=plots.BLACK)
     right.set(xlim=(-0.5, 1.5), xticks=[0, 1], xticklabels=["constant", "yours"])
     right.set(ylim=(center - 0.15, center + 0.3), ylabel="validation loss")
-    titles = left.set_title("Σ rate", loc="left"), right.set_title("0.000", loc="left")
+    titles = left.set_title("Σ rate", loc="left"), right.set_title("yours 0.00", loc="left")
     names = ("rate", "area", "mean", "band", "runs", "result", "left title", "right title")
     return figure, dict(zip(names, (rate, area, mean, band, runs, result, *titles)))
