@@ -82,13 +82,13 @@ class Explorer:
         self.controls, self.artists = dict(controls), dict(artists)
         self.compute, self.draw, self.figure, self.task = compute, draw, figure, task
         self.presets = {label: dict(values) for label, values in (presets or {}).items()}
+        self._quiet = self._closed = False
         self._check()
         self.defaults = self.values
         self.data: Any = None
         self.state = ""
         self.task_reached = False
         self.updates = 0
-        self._quiet = self._closed = False
         self._prepare_canvas()
         self._build_widgets()
         _close_explorers_of_last_execution(self)
@@ -158,8 +158,9 @@ class Explorer:
             button.on_click(self._pressed, remove=True)
         for widget in _family(self.widget):
             widget.close()
-        self.figure.clear()
-        self._background = None
+        # IPython's Out keeps the result of every cell, so the explorer itself stays: make it small.
+        self.figure = self._canvas = self._background = self.data = self.compute = self.draw = None
+        self.artists, self._moving = {}, []
 
     def update(self) -> None:
         """Compute with the values of the controls, draw, and send the picture and its text."""
@@ -197,6 +198,8 @@ class Explorer:
             self._known(values)
 
     def _known(self, values: Mapping[str, Any]) -> None:
+        if self._closed:
+            raise RuntimeError("this explorer is closed: run its cell again")
         for name in values:
             validate.one_of("control", name, self.controls)
 
@@ -510,7 +513,8 @@ def _parabola_figure(steps: int, target: float) -> tuple[Figure, dict[str, Artis
     right.set(yscale="log", xlim=(-0.02 * steps, 1.03 * steps), ylim=(_FLOOR, 1e6))
     right.set(xlabel=plots.STEP_LABEL, ylabel="loss", yticks=10.0 ** np.arange(-12, 7, 3))
     right.axhspan(_FLOOR, target, color=plots.GREEN, alpha=0.15, lw=0)
-    right.text(0.03, 0.05, "task: a dot down here", transform=right.transAxes, color="#006B4E")
+    note = {"transform": right.transAxes, "ha": "right", "color": "#006B4E"}
+    right.text(0.98, 0.26, "task: a dot down here", **note)
     look = {"color": plots.BLACK, "ls": "-", "lw": 1.2, "zorder": 7}
     (closed,) = right.plot([], [], label="36 (1 − 2η)²ᵗ", **look)
     (loss,) = right.plot([], [], "o", color=plots.BLUE, ms=6, zorder=6, label="measured")

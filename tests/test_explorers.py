@@ -326,9 +326,12 @@ def test_close_removes_every_widget_and_forgets_the_figure():
     updates = explorer.updates
     slider.value = 0.7  # a closed slider moves nothing
     assert explorer.updates == updates
-    del explorer, slider
     gc.collect()
-    assert figure() is None
+    assert figure() is None, "IPython's Out keeps the closed explorer, which must not keep this"
+    for call in (explorer.set, explorer.static, explorer.reset):
+        with pytest.raises(RuntimeError, match="closed"):
+            call()
+    assert explorer.update() is None
 
 
 def test_running_a_cell_again_closes_what_it_made_before(monkeypatch):
