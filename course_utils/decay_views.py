@@ -37,11 +37,9 @@ def curves(title: str, variants: Mapping[str, Schedule], steps: int = 401) -> Pi
     t = np.arange(steps)
     for i, (label, schedule) in enumerate(variants.items()):
         ax.step(t, schedule(t), where="post", label=label, **plots.line_look(i))
-    ax.set(
-        xlabel=plots.STEP_LABEL, ylabel="learning\nrate", ylim=(min(0.0, ax.get_ylim()[0]), None)
-    )
-    if min(float(schedule(t).min()) for schedule in variants.values()) >= 0:
-        ax.set_ylim(bottom=0)
+    ax.set(xlabel=plots.STEP_LABEL, ylabel="learning\nrate")
+    low, high = ax.get_ylim()
+    ax.set_ylim(min(low, -0.04 * high), high)  # zero is where it can be seen
     ax.set_title(title)
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05))
     at = [round(k * (steps - 1) / 4) for k in range(5)]
@@ -151,7 +149,7 @@ def intervals(
         + ", ".join(f"{n} {mean:+.1f} ± {error:.1f}" for n, (mean, error) in rows.items())
         for group, rows in values.items()
     )
-    return plots.picture(fig, alt=f"{title}. {xlabel}, mean and standard error: {told}.")
+    return plots.picture(fig, alt=f"{title}. {xlabel}, mean and standard error: {told}.", scale=1.2)
 
 
 def _in_words(rows: Mapping[str, tuple[float, float]]) -> str:

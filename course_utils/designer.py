@@ -28,6 +28,14 @@ SEEDS = range(16)
 CONSTANT_RATES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 _SMOOTH = 20
 
+
+def _linear_cosine(lr: float, D: int, floor: float) -> Schedule:
+    """The family starts at (1 + β) η₀ and ends at β η₀: choose both so that the peak is lr."""
+    if floor == 1:
+        return schedules.constant(lr)
+    return schedules.linear_cosine(lr * (1 - floor), D, beta=floor / (1 - floor))
+
+
 # Each decay takes (peak, number of steps D, floor as a fraction of the peak) and ends at the floor.
 _DECAYS: dict[str, Callable[[float, int, float], Schedule]] = {
     "constant": lambda lr, D, floor: schedules.constant(lr),
@@ -44,7 +52,7 @@ _DECAYS: dict[str, Callable[[float, int, float], Schedule]] = {
     "cosine restarts": lambda lr, D, floor: schedules.cosine_restarts(
         lr, -(-D // 3), t_mul=1.0, alpha=floor
     ),
-    "linear cosine": lambda lr, D, floor: schedules.linear_cosine(lr, D, beta=floor),
+    "linear cosine": lambda lr, D, floor: _linear_cosine(lr, D, floor),
 }
 FAMILIES = tuple(_DECAYS)
 WARMUPS = tuple(round(0.05 * k, 2) for k in range(11))
