@@ -1098,11 +1098,12 @@ _BLOCK = 4096
 
 def _standard_normal(seed: int, t: np.ndarray) -> np.ndarray:
     """Return one draw from N(0, 1) per step that depends on the seed and that step alone."""
-    block, place = np.divmod(t.astype(np.int64), _BLOCK)
+    steps = t.astype(np.int64)
+    block = steps // _BLOCK
     blocks, row = np.unique(block, return_inverse=True)
     # A generator for every block of steps: a late step costs no more than an early one.
     draws = [np.random.default_rng([seed, k]).standard_normal(_BLOCK) for k in blocks]
-    return np.array(draws).reshape(-1, _BLOCK)[row.reshape(block.shape), place]
+    return np.array(draws).reshape(-1, _BLOCK)[row.reshape(block.shape), steps - block * _BLOCK]
 
 
 def _linear_cosine_arguments(lr, decay_steps, num_periods, alpha, beta):
