@@ -8,7 +8,7 @@ from course_utils.exercises import CORRECT, NOT_ATTEMPTED, NOT_YET, questions
 
 
 def check_lesson(module: ModuleType, name: str | None, wrong: dict) -> None:
-    """Test question `name` with its solution, its stub and a table {wrong answer: word of the message}.
+    """Test question `name`: solution, stub, and a table {wrong answer: word of the message}.
 
     With `name` None, test instead that `wrong` has an entry for every question of the module.
     """

@@ -1,6 +1,6 @@
 """Questions that answer back: `check(answer)`, `hint()`, `solution()`.
 
-Each lesson has a module of `Question` objects (`from course_utils.exercises import lesson01 as ex`).
+Each lesson has a module of `Question` objects: `from course_utils.exercises import lesson01 as ex`.
 Checking never raises: an untouched stub is "not attempted yet", a wrong answer is told why, and a
 right one is told what it means. So an untouched notebook runs from top to bottom.
 """
@@ -46,8 +46,9 @@ class Outcome:
         return f"{_SYMBOL[self.status]} {self.status}{tail}"
 
     def _repr_html_(self) -> str:
+        look = f"border-left:4px solid {_COLOR[self.status]};padding:2px 10px"
         return (
-            f'<div role="status" style="border-left:4px solid {_COLOR[self.status]};padding:2px 10px">'
+            f'<div role="status" style="{look}">'
             f"<b>{_SYMBOL[self.status]} {self.status}</b> {html.escape(self.message)}</div>"
         )
 
@@ -115,7 +116,9 @@ class Question:
     def check(self, answer: Any = ...) -> Outcome:
         """Grade `answer`; never raises, whatever the answer is or does."""
         if not attempted(answer):
-            return Outcome(NOT_ATTEMPTED, "Replace the ... with your answer and run the cell again.")
+            return Outcome(
+                NOT_ATTEMPTED, "Replace the ... with your answer and run the cell again."
+            )
         try:
             with np.errstate(all="ignore"):
                 return Outcome(CORRECT, self.grade(answer))

@@ -85,7 +85,7 @@ def _grade_best_rate_of_the_network(answer):
     expect(value in {*_NOT_THE_BEST, 1}, f"You gave {value:g}: choose 0.001, 0.01, 0.1 or 1.")
     if value in _NOT_THE_BEST:
         raise Incorrect(_NOT_THE_BEST[value])
-    return "A hundred times the customary 0.01, and the cliff is just behind it: at 1.5 nothing is learned."
+    return "A hundred times the customary 0.01, and the cliff is close: at 1.5 nothing is learned."
 
 
 best_rate_of_the_network = Question(
@@ -163,7 +163,7 @@ _PROGRAMMERS = {
     "A": "adding the gradient climbs: in 1.4 the loss rose from 36 to 79.",
     "B": "np.dot(g, g) is a single number. Every weight would be moved by the same amount, in the "
     "same direction, whatever its own slope.",
-    "C": "this moves every weight by exactly lr. It goes downhill, but it never takes smaller steps "
+    "C": "this moves every weight by exactly lr. It goes downhill, but its steps never get smaller "
     "near the minimum. It exists (sign descent), and lesson 4 meets its relatives.",
 }
 
@@ -242,11 +242,10 @@ rate_for_adam = Question(
 def _grade_one_step_later(answer):
     got = number(call(answer, 36.0, 0.01))
     expect(abs(got - 36.0) > 1e-9, "that is the printed loss, of the weights before the last step.")
+    expect(abs(got - 36 * 0.98) > 1e-9, "the distance shrinks by 1 − 2·lr; the loss is its square.")
     expect(
-        abs(got - 36 * 0.98) > 1e-9, "the distance shrinks by 1 − 2·lr; the loss is its square."
-    )
-    expect(
-        abs(got - 36 / 0.98**2) > 1e-6, "that goes one step back in time; the saved weights are newer."
+        abs(got - 36 / 0.98**2) > 1e-6,
+        "that goes one step back in time; the saved weights are newer.",
     )
     expect_number(got, 36 * 0.98**2, "multiply by (1 − 2·lr)².")
     expect_number(

@@ -43,7 +43,13 @@ WRONG = {
         in_place: "stored before",
     },
     "one_step_rate": {0.5: "second derivative", 1 / 3: "for ever", 1 / 12: "half", 6: "inverse"},
-    "who_wrote_it": {"A": "climbs", "B": "single number", "c": "exactly lr", "E": "'D'", 4: "letter"},
+    "who_wrote_it": {
+        "A": "climbs",
+        "B": "single number",
+        "c": "exactly lr",
+        "E": "'D'",
+        4: "letter",
+    },
     "same_clock": {60: "more steps", 300: "not the step alone", 7500: "square", 1: "equal"},
     "rate_for_adam": {0.5: "above", 1e-5: "below", -0.1: "greater than 0", "x": "number"},
     "one_step_later": {

@@ -30,7 +30,9 @@ def grade_double(answer):
     return "Doubling."
 
 
-NUMBER = Question("1/2?", lambda a: expect_number(a, 0.5, "half.") or "Half.", ("cut",), 0.5, "Why.")
+NUMBER = Question(
+    "1/2?", lambda a: expect_number(a, 0.5, "half.") or "Half.", ("cut",), 0.5, "Why."
+)
 FUNCTION = Question("double", grade_double, ("add it", "to itself"), double)
 
 
