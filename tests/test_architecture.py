@@ -24,10 +24,10 @@ FLOORS = [
     ["descent", "datasets", "models", "rosetta"],
     ["training", "sweep"],
     ["curvature", "search"],
-    ["decay_study", "edge_study"],
+    ["adaptive_study", "decay_study", "edge_study"],
     ["plots"],
     ["explorers"],
-    ["decay_views", "designer", "race"],
+    ["burst", "decay_views", "designer", "race"],
     ["article", "claims"],
     ["exercises"],
 ]
@@ -40,6 +40,7 @@ ALLOWED = {
     "sweep": {"numpy", "tqdm"},  # shows gradients written by hand: no torch
     "plots": {"numpy", "matplotlib", "PIL"},  # draws records: no training, so no torch
     "explorers": {"numpy", *DRAWING},
+    "burst": {"numpy", *DRAWING},
     "designer": {"numpy", *DRAWING},
     "race": {"numpy", *DRAWING},
 }
