@@ -168,6 +168,7 @@ def picture(fig: Figure, alt: str, colors: int = 64, scale: float = 1.5) -> Pict
     shot = render(fig, scale)
     buffer = io.BytesIO()
     with_palette(shot, colors).save(buffer, "png", optimize=True)
+    FigureCanvasAgg(fig)  # attaches itself; the old canvas goes, and its megabytes of pixels
     return Picture(buffer.getvalue(), alt, round(shot.width / scale), fig)
 
 
@@ -177,13 +178,14 @@ def render(fig: Figure, scale: float = 1.0) -> Image.Image:
     >>> render(Figure(figsize=(2, 1), dpi=100), scale=1.5).size
     (300, 150)
     """
-    dpi = fig.get_dpi()
+    dpi, canvas_before = fig.get_dpi(), fig.canvas
     fig.set_dpi(dpi * scale)
     try:
-        agg = fig.canvas if isinstance(fig.canvas, FigureCanvasAgg) else FigureCanvasAgg(fig)
+        agg = FigureCanvasAgg(fig)  # of its own, so that its pixels are freed at once
         agg.draw()
         return pixels(agg)
     finally:
+        fig.set_canvas(canvas_before)
         fig.set_dpi(dpi)
 
 
@@ -232,17 +234,20 @@ def with_palette(image: Image.Image, count: int) -> Image.Image:
     >>> len(with_palette(Image.linear_gradient("L").convert("RGB"), 16).getcolors())
     16
     """
-    rgb = np.asarray(image).astype(np.int32)
-    packed = (rgb[..., 0] << 16) | (rgb[..., 1] << 8) | rgb[..., 2]
-    found, where, counts = np.unique(packed, return_inverse=True, return_counts=True)
-    found = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
-    chosen = list(np.argsort(-counts, kind="stable")[: max(count // 2, 1)])
+    frequent = sorted(image.getcolors(image.width * image.height), reverse=True)
+    found = np.array([color for _, color in frequent], dtype=np.int32)
+    chosen = list(range(min(max(count // 2, 1), len(found))))
     far = np.min([((found - found[k]) ** 2).sum(axis=1) for k in chosen], axis=0)
     while len(chosen) < min(count, len(found)):  # then always the color that is worst off
         chosen.append(int(np.argmax(far)))
         far = np.minimum(far, ((found - found[chosen[-1]]) ** 2).sum(axis=1))
-    nearest = ((found[:, None] - found[chosen]) ** 2).sum(axis=-1).argmin(axis=1)
-    result = Image.fromarray(nearest[where].reshape(packed.shape).astype(np.uint8), "P")
+    nearest = np.array([((found[chosen] - c) ** 2).sum(axis=1).argmin() for c in found], np.uint8)
+    # Row by row: arrays as large as the picture would make up most of a lesson's memory.
+    weights = np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
+    order = np.argsort(found @ weights)
+    codes, nearest = (found @ weights)[order], nearest[order]
+    rows = [nearest[np.searchsorted(codes, row @ weights)] for row in np.asarray(image)]
+    result = Image.fromarray(np.array(rows), "P")
     result.putpalette(found[chosen].astype(np.uint8).tobytes())
     return result
 
