@@ -34,7 +34,7 @@ _FLOOR = 1e-12  # the foot of the logarithmic loss axes
 
 @dataclass(frozen=True)
 class Task:
-    """What the learner shall reach: a text, and whether `data` fulfils it.
+    """What the learner shall reach: a text, and whether `data` fulfills it.
 
     Example:
         >>> Task("Get below 1.", lambda data: data["loss"] < 1).reached({"loss": 0.5})

@@ -181,7 +181,7 @@ def test_the_task_of_the_network_is_the_largest_good_rate():
     explorer.close()
 
 
-def test_a_task_that_no_rate_fulfils_is_never_reached():
+def test_a_task_that_no_rate_fulfills_is_never_reached():
     data = explorers.compute_network(FakeSweep(), 2, target=0.99)
     assert data["largest"] is None
 
