@@ -665,7 +665,7 @@ def _ravine_figure(steps: int) -> tuple[Figure, dict[str, Artist]]:
     right.set(xlabel=plots.STEP_LABEL, ylabel="loss", yticks=10.0 ** np.arange(-12, 7, 6))
     (flat,) = right.plot([], [], "-", color=plots.BLUE, zorder=6, label="flat direction")
     (steep,) = right.plot([], [], "--", color=plots.VERMILLION, zorder=6, label="steep direction")
-    right.legend(loc="lower left")
+    right.legend(loc="upper right", ncols=2, fontsize=11, columnspacing=1)
     titles = {"title": left.set_title("η"), "right title": right.set_title("flat")}
     lines = {"contours": contours, "flat": flat, "steep": steep}
     return figure, {**lines, **_path_artists(left), **_rate_scale(strip), **titles}
