@@ -29,7 +29,7 @@ TAGS = {
     "nbval-ignore-output",  # never compared: live widgets, timings
     "raises-exception",  # the error is the point of the cell
     "exercise",  # a stub for the learner, and its check
-    "hide-input",  # the code of a figure: hidden in the slides
+    "hide-input",  # code that draws or fills a box: collapsed in JupyterLab, hidden in slides
     "slow",  # more than ten seconds
 }
 SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes"}
@@ -127,12 +127,23 @@ def no_volatile_metadata(nb: dict, path: Path) -> list[str]:
     if "version" in nb["metadata"].get("language_info", {}):
         complaints.append("metadata language_info.version")
     for cell in nb["cells"]:
-        extra = cell["metadata"].keys() - {"tags", "slideshow"}
+        extra = cell["metadata"].keys() - {"tags", "slideshow", "jupyter"}
         complaints += [f"cell {cell['id']}: metadata {k!r}" for k in sorted(extra)]
         for output in cell.get("outputs", []):
             if any("widget-view" in kind for kind in output.get("data", {})):
                 complaints.append(f"cell {cell['id']}: a reference to a live widget")
     return complaints
+
+
+@check
+def plumbing_is_collapsed(nb: dict, path: Path) -> list[str]:
+    """Cells tagged hide-input, and no others, are shown collapsed in JupyterLab."""
+    return [
+        f"cell {cell['id']}: the tag hide-input and the collapsed code do not go together"
+        for cell in nb["cells"]
+        if cell["metadata"].get("jupyter")
+        != ({"source_hidden": True} if "hide-input" in tags(cell) else None)
+    ]
 
 
 @check
@@ -363,6 +374,7 @@ def good() -> dict:
     prints = cell("code", "print(1)", cell_tags=["nbval-check-output"])
     prints["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["1\n"]}]
     draws = cell("code", "plots.picture(fig, alt=words)", "fragment", ["hide-input"])
+    draws["metadata"]["jupyter"] = {"source_hidden": True}
     draws["outputs"] = [
         {
             "output_type": "execute_result",
@@ -412,6 +424,8 @@ BAD: list[tuple[str, Callable[[dict], None]]] = [
         "no_volatile_metadata",
         put(*PICTURE, "data", "application/vnd.jupyter.widget-view+json", {"model_id": "1f"}),
     ),
+    ("plumbing_is_collapsed", put("cells", 5, "metadata", "jupyter", {"outputs_hidden": True})),
+    ("plumbing_is_collapsed", put("cells", 4, "metadata", "jupyter", {"source_hidden": True})),
     ("only_known_tags", put("cells", 4, "metadata", "tags", ["nbval-check-outputs"])),
     ("checked_cells_have_something_to_check", put("cells", 4, "outputs", [])),
     ("checked_cells_have_something_to_check", put("cells", 4, "execution_count", None)),

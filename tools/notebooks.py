@@ -35,7 +35,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # Without the three --keep flags nbstripout would remove what nbval compares with.
 NBSTRIPOUT = [
     *("--keep-output", "--keep-count", "--keep-id", "--extra-keys"),
-    "metadata.language_info.version metadata.widgets cell.metadata.execution cell.metadata.jupyter "
+    "metadata.language_info.version metadata.widgets cell.metadata.execution "
     "cell.metadata.collapsed cell.metadata.scrolled cell.metadata.lines_to_next_cell",
 ]
 
@@ -87,12 +87,16 @@ def execute(path: Path) -> nbformat.NotebookNode:
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
-    """Remove from the outputs what differs between two runs of the same code.
+    """Remove what differs between two runs of the same code, and collapse what is plumbing.
 
     A stored reference to a live widget is a random number that points at nothing; beside it is the
-    text that says what the widget was, and that stays.
+    text that says what the widget was, and that stays. JupyterLab shows the code of a cell tagged
+    hide-input as a bar that opens with a click.
     """
     for cell in notebook.cells:
+        cell.metadata.pop("jupyter", None)
+        if "hide-input" in cell.metadata.get("tags", []):
+            cell.metadata["jupyter"] = {"source_hidden": True}
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             if len(data) > 1:
