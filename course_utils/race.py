@@ -7,7 +7,7 @@ rules, the steps to the goal over all rates, and the path of the chosen rule at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -289,12 +289,12 @@ def race(task: str = "RMSprop beats Adam") -> Explorer:
     rates = [(f"{rate:.3g}", i) for i, rate in enumerate(RATES)]
     return Explorer(
         {
-            "surface": widgets.Dropdown(options=list(SURFACES), description="surface", **wide),
+            "surface": widgets.Dropdown(options=_pairs(SURFACES), description="surface", **wide),
             "rotation": widgets.SelectionSlider(
-                options=list(ANGLES), description="turned by (degrees)", **wide
+                options=_pairs(ANGLES), description="turned by (degrees)", **wide
             ),
             "rule": widgets.Dropdown(
-                options=list(RULES), value="Adam", description="optimizer", **wide
+                options=_pairs(RULES), value="Adam", description="optimizer", **wide
             ),
             "index": widgets.SelectionSlider(
                 options=rates, value=24, description="learning rate η", **wide
@@ -311,6 +311,11 @@ def race(task: str = "RMSprop beats Adam") -> Explorer:
             "RMSprop on its floor": {"rotation": 0, "rule": "RMSprop", "index": 20},
         },
     )
+
+
+def _pairs(values: Iterable[Any]) -> list[tuple[str, Any]]:
+    """Options of a widget: the label and the value of each."""
+    return [(str(value), value) for value in values]
 
 
 def _race_figure() -> tuple[Figure, dict[str, Artist]]:
@@ -385,7 +390,8 @@ def draw_acting(ax: Axes, run: Run, labels: Sequence[str]) -> Axes:
 
     Example:
         >>> run = descend(quadratic([4.0, 1.0]), Adagrad(), 0.1, steps=1)
-        >>> [float(line.get_ydata()[0]) for line in draw_acting(plots.canvas()[1], run, "ab").lines]
+        >>> lines = draw_acting(plots.canvas()[1], run, ("steep", "flat")).lines
+        >>> [round(float(line.get_ydata()[0]), 6) for line in lines]
         [0.025, 0.1]
     """
     if "scale" not in run.metrics:
