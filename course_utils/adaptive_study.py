@@ -179,7 +179,7 @@ def network_bursts(seeds: Iterable[int] = range(5), steps: int = 3000) -> Arms:
         ("Adam", Adam(), _some(schedules, "constant", "cosine")),
     ]
     jobs += [("Adagrad", Adagrad(), {"constant": constant(0.1)})]
-    jobs += [("gradient descent", GradientDescent(), {"constant": constant(0.8)})]
+    jobs += [("gradient descent", GradientDescent(), {"constant": constant(0.16)})]
     rates, metrics, curves = {}, {}, {}
     for method, rule, schedule in jobs:
         table = sweep(
@@ -532,7 +532,7 @@ def grid(center: float, below: int, above: int, per_decade: int = 4) -> np.ndarr
 def schedules(
     methods: Iterable[str] = ("momentum", "Adam"),
     noises: Sequence[float] = (0.0, 0.1),
-    seeds: Iterable[int] = range(10),
+    seeds: Iterable[int] = range(8),
     epochs: int = 15,
 ) -> Arms:
     """Compare a constant rate with a cosine for a plain and an adaptive method, over all rates.
@@ -551,7 +551,7 @@ def schedules(
         for method in methods:
             for name in ("constant", "cosine"):
                 arm = f"{method}, {name}, {'noisy' if noise else 'clean'}"
-                rates[arm] = grid(CENTERS[method], 9, 5)
+                rates[arm] = grid(CENTERS[method], 7, 4)
                 table = sweep(
                     rates[arm], seeds, data=data, optimizer=METHODS[method](), epochs=epochs,
                     schedule=constant if name == "constant" else lambda lr, n=steps: cosine(lr, n),
@@ -612,7 +612,7 @@ def batch_sizes(
     for size in sizes:
         for method, center in BATCH_CENTERS[size].items():
             arm = f"{method}, {size}"
-            rates[arm] = grid(center, 4, 4)
+            rates[arm] = grid(center, 3, 3)
             table = sweep(
                 rates[arm], seeds, optimizer=METHODS[method](), batch_size=size, epochs=epochs,
                 evaluate_on=("validation", "test"),

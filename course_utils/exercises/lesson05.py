@@ -16,7 +16,7 @@ from course_utils.schedules import Schedule, as_schedule, cosine
 from course_utils.sweep import sweep
 
 
-def _mistakes(value: float, table: tuple[tuple[float, str], ...], rtol: float = 0.01) -> None:
+def _mistakes(value: float, table: tuple[tuple[float, str], ...], rtol: float = 1e-3) -> None:
     """Raise `Incorrect` with the reason if `value` is one of the typical wrong answers."""
     for wrong, why in table:
         if math.isclose(value, wrong, rel_tol=rtol, abs_tol=1e-12):
@@ -303,8 +303,7 @@ choose_and_defend = Question(
     "Choose a rule and a rate or schedule for three clients, and defend them by runs.",
     _grade_choose_and_defend,
     hints=(
-        '"calm": a rate that goes to zero, or a rule whose σ cannot shrink too early. "rare": which '
-        "rule gives rare features their own large steps?",
+        '"calm": a rate that goes to zero. "rare": which rule gives rare features large steps?',
         '"careless": the middle of a wide basin, on a logarithmic axis.',
     ),
     solution={

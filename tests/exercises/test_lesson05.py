@@ -8,7 +8,7 @@ from exercise_table import check_lesson
 
 from course_utils.exercises import NOT_ATTEMPTED
 from course_utils.exercises import lesson05 as ex
-from course_utils.optimizers import AdamW, Adagrad, Adam, GradientDescent
+from course_utils.optimizers import Adagrad, Adam, AdamW, GradientDescent
 from course_utils.schedules import cosine
 
 
@@ -121,6 +121,4 @@ def test_burst_threshold_is_where_the_recursion_loses_its_stability():
         for factor, stable in ((0.999, True), (1.001, False)):
             x = factor * 2 * (1 + beta) / (1 - beta)
             roots = np.roots([1, (1 - beta) * x - 1 - beta, beta])
-            assert (np.abs(roots).max() < 1) is np.bool_(stable) or (
-                (np.abs(roots).max() < 1) == stable
-            )
+            assert bool(np.abs(roots).max() < 1) is stable
