@@ -109,10 +109,10 @@ class Explorer:
         """
         self._known(values)
         for name, value in values.items():
-            offered = getattr(self.controls[name], "options", None)
-            if offered is not None and value not in [option for _, option in offered]:
-                ends = f"{offered[0][0]} to {offered[-1][0]}"
-                raise ValueError(f"{name} must be a stop of its slider ({ends}), got {value!r}")
+            offered = _offered(self.controls[name])
+            if offered is not None and value not in offered:
+                ends = f"{offered[0]!r} to {offered[-1]!r}"
+                raise ValueError(f"{name} must be one of its options ({ends}), got {value!r}")
         self._quiet = True
         try:
             for name, value in values.items():
@@ -256,6 +256,14 @@ class Explorer:
             self.task_reached = bool(self.task.reached(self.data))
             mark = "<b>✓ Task reached.</b>" if self.task_reached else "Not reached yet."
             self.task_text.value = f"<b>Task.</b> {html.escape(self.task.text)} " + _live(mark)
+
+
+def _offered(control: widgets.Widget) -> list[Any] | None:
+    """The values of a control with a list of options (values, or pairs of a label and a value)."""
+    options = getattr(control, "options", None)
+    if options is None:
+        return None
+    return [o[1] if isinstance(o, tuple) and len(o) == 2 else o for o in options]
 
 
 def _live(text: str) -> str:

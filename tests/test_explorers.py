@@ -424,7 +424,7 @@ BAD = {
     "index too large": (lambda: explorers.compute_network(FakeSweep(), 4, 0.9), "index"),
     "index negative": (lambda: explorers.compute_network(FakeSweep(), -1, 0.9), "index"),
     "regime of nothing": (lambda: explorers.regime(0.1, 0), "curvature"),
-    "set between two stops": (lambda: bare().set(x=0.3), "x must be a stop"),
+    "set between two stops": (lambda: bare().set(x=0.3), "x must be one of"),
     "value not offered": (lambda: explorers.choice_slider([1, 2], 3, "x"), "value"),
     "option nan": (lambda: explorers.choice_slider([float("nan")], 3, "x"), "options"),
     "rates upside down": (lambda: explorers.rates_between(1, 0.1), "low"),
@@ -437,3 +437,21 @@ def test_bad_input_is_refused_by_name(call, name):
     with pytest.raises((ValueError, TypeError)) as error:
         call()
     assert name in str(error.value)
+
+
+@pytest.mark.parametrize("options", [["a", "b"], [("first", "a"), ("second", "b")]])
+def test_set_takes_the_values_of_plain_options_and_of_labeled_ones(options):
+    fig, ax = plots.canvas(size=(3, 2))
+    title = ax.set_title("")
+    explorer = explorers.Explorer(
+        {"letter": widgets.Dropdown(options=options)},
+        compute=lambda letter: letter,
+        draw=lambda data, artists: f"letter {data}",
+        figure=fig,
+        artists={"title": title},
+    )
+    explorer.set(letter="b")
+    assert explorer.state == "letter b"
+    with pytest.raises(ValueError, match="letter must be one of its options"):
+        explorer.set(letter="c")
+    explorer.close()
