@@ -21,10 +21,12 @@ FLOORS = [
     ["validate"],
     ["schedules", "optimizers", "problems", "sampling"],
     ["run"],
+    ["cifar_files"],
     ["descent", "datasets", "models", "rosetta"],
+    ["batches"],
     ["training", "sweep"],
-    ["curvature", "search"],
-    ["adaptive_study", "decay_study", "edge_study"],
+    ["activity", "curvature", "search"],
+    ["adaptive_study", "cifar_study", "decay_study", "edge_study"],
     ["plots"],
     ["explorers"],
     ["burst", "decay_views", "designer", "race"],
@@ -37,6 +39,7 @@ NUMPY_ONLY = {*FLOORS[0], *FLOORS[1], *FLOORS[2], "descent", "article", "claims"
 DRAWING = {"matplotlib", "ipywidgets", "PIL", "IPython"}
 # What each part may use beside the standard library and the floors below it.
 ALLOWED = {
+    "cifar_files": {"numpy", "pooch", "requests", "tqdm"},  # requests comes with pooch
     "sweep": {"numpy", "tqdm"},  # shows gradients written by hand: no torch
     "plots": {"numpy", "matplotlib", "PIL"},  # draws records: no training, so no torch
     "explorers": {"numpy", *DRAWING},

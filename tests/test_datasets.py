@@ -76,6 +76,7 @@ def test_names_say_what_was_done():
 
 
 SPLIT = Split(np.zeros((3, 2)), [0, 1, 1])
+PIXELS = np.zeros((1, 3, 4, 4), np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,14 @@ SPLIT = Split(np.zeros((3, 2)), [0, 1, 1])
         (lambda: Split(np.zeros(3), [0, 1, 2]), ValueError, "x must have shape"),
         (lambda: Split(np.zeros((0, 2)), []), ValueError, "N > 0"),
         (lambda: Data(SPLIT, SPLIT, SPLIT, "d", 1), ValueError, r"train must have labels in 0..0"),
-        (lambda: Data(SPLIT, None, SPLIT, "d", 2), TypeError, "validation must be a Split"),
+        (lambda: Data(SPLIT, 3, SPLIT, "d", 2), TypeError, "validation must be a Split"),
+        (lambda: Data(SPLIT, None, None, "d", 2), TypeError, "test must be a Split"),
+        (lambda: Data(SPLIT, None, SPLIT, "d", 2, ("a",)), ValueError, "class_names must have 2"),
+        (lambda: Split(np.zeros((3, 2), np.uint8), [0, 1, 2]), ValueError, r"\(N, C, H, W\)"),
+        (lambda: Split(PIXELS, [0], (0.5, 0.5)), ValueError, "mean must have 1 or 3 entries"),
+        (lambda: Split(PIXELS, [0], std=(0.0,)), ValueError, r"std\[0\] must be greater than 0"),
+        (lambda: Split(PIXELS, [0], mean=(math.nan,)), ValueError, r"mean\[0\] must be a finite"),
+        (lambda: Split(np.zeros((1, 2)), [0], (0.5,)), ValueError, "mean and std are for uint8"),
         (
             lambda: Data(SPLIT, SPLIT, Split(np.zeros((1, 3)), [0]), "d", 2),
             ValueError,
