@@ -410,7 +410,7 @@ def transformers(
 
 
 def plateau(
-    rates: Sequence[float] = (0.001, 0.003, 0.01, 0.03),
+    rates: Sequence[float] = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1),
     noises: Sequence[float] = (0.0, 0.1),
     seeds: Iterable[int] = range(10),
     epochs: int = 40,

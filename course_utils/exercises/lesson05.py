@@ -118,7 +118,7 @@ smallest_batch_gap = Question(
     _grade_smallest_batch_gap,
     hints=("At equal epochs, large batches mean few updates.", "Which method makes more of few?"),
     solution="large",
-    explanation="From one image to 256 per batch the lead grows several times.",
+    explanation="From none at one image per batch it grows to twelve points at 256.",
 )
 
 # --------------------------------------------------------------------------------- exercises
