@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
@@ -49,6 +50,62 @@ def mlp(sizes: Sequence[int], activation: str = "relu", seed: int | None = None)
     for layer in linear:
         layers += [layer, ACTIVATIONS[activation]()]
     return nn.Sequential(*layers[:-1])
+
+
+class SevenLayerCNN(nn.Sequential):
+    """The network of an article on CIFAR-100: seven convolutions, one linear layer.
+
+    All convolutions are 3 x 3 with padding 1, each followed by ReLU; the first has stride 2, and
+    after the second, fourth and sixth there is a 2 x 2 max pooling. No normalization, no dropout.
+
+    ======  ===================  ===============  ==========
+    layer   what                 output           parameters
+    ======  ===================  ===============  ==========
+    input                        3 x 32 x 32
+    conv1   3 to 16, stride 2    16 x 16 x 16     448
+    conv2   16 to 64, pool       64 x 8 x 8       9,280
+    conv3   64 to 128            128 x 8 x 8      73,856
+    conv4   128 to 256, pool     256 x 4 x 4      295,168
+    conv5   256 to 512           512 x 4 x 4      1,180,160
+    conv6   512 to 512, pool     512 x 2 x 2      2,359,808
+    conv7   512 to 256           256 x 2 x 2      1,179,904
+    fc      1,024 to 100         100              102,500
+    sum                                           5,201,124
+    ======  ===================  ===============  ==========
+
+    Args:
+        seed: draws the weights from PyTorch's default law and leaves its global generator alone;
+            None draws them from that generator.
+
+    Raises:
+        ValueError: if seed is negative.
+        TypeError: if seed is not an integer.
+
+    Source: the article numbered 004 in this course; its author calls it a custom 7-layer CNN.
+
+    Example:
+        >>> model = SevenLayerCNN(seed=0)
+        >>> model(torch.zeros(2, 3, 32, 32)).shape, sum(p.numel() for p in model.parameters())
+        (torch.Size([2, 100]), 5201124)
+    """
+
+    CHANNELS = (3, 16, 64, 128, 256, 512, 512, 256)
+    POOL_AFTER = (2, 4, 6)
+
+    def __init__(self, seed: int | None = None) -> None:
+        layers: dict[str, nn.Module] = {}
+        with torch.random.fork_rng(devices=[], enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(validate.integer("seed", seed, minimum=0))
+            for i, (n_in, n_out) in enumerate(zip(self.CHANNELS, self.CHANNELS[1:]), start=1):
+                stride = 2 if i == 1 else 1
+                layers[f"conv{i}"] = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1)
+                layers[f"relu{i}"] = nn.ReLU()
+                if i in self.POOL_AFTER:
+                    layers[f"pool{i}"] = nn.MaxPool2d(2)
+            layers["flat"] = nn.Flatten()
+            layers["fc"] = nn.Linear(1024, 100)
+        super().__init__(OrderedDict(layers))
 
 
 def _copy_weights(linear: list[nn.Linear], sizes: Sequence[int], seed: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_utils import sampling, validate
+from course_utils.batches import PRECISIONS, Resident, autocast, best_device, image_layout
 from course_utils.datasets import Data, Split
 from course_utils.run import Run
 from course_utils.schedules import Schedule, as_schedule
@@ -36,6 +38,7 @@ OPTIMIZERS: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
 }
 
 _EVALUATION_ROWS = 1000  # examples per forward pass when a whole split is measured
+_FINAL_ROWS = 10_000  # training examples on which the final loss is measured, at most
 
 
 def half_squared_distance(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -72,17 +75,20 @@ def train(
     l2: float = 0.0,
     seed: int = 0,
     device: str | torch.device | None = None,
-    observers: dict[str, Callable[[nn.Module], float]] | None = None,
-    observe_every: int | None = None,
+    precision: str = "float32",
+    observers: dict[str, Callable[[nn.Module], Any]] | None = None,
+    observe_every: int | str | None = None,
     progress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
+    max_seconds: float | None = None,
 ) -> Run:
     r"""Train `model` (in place) on `data.train` and return the record of every update.
 
     .. math:: w_{t+1} = w_t - \eta_t\, d_t(\nabla \ell_t + 2\lambda W), \quad \eta_t = s(t)
 
     The batches are `sampling.batch_order(n, batch_size, steps, seed)`, the same as in `sweep`.
+    The data lie on the device; images and convolutions have the layout that is faster there.
     Pressing stop (KeyboardInterrupt) returns what was recorded so far, with
     `meta["interrupted"]` True. A loss that is NaN ends the training; the rest of the record is NaN.
 
@@ -99,17 +105,24 @@ def train(
         l2: adds l2 * sum(W^2) over weights (parameters with two or more axes), not biases. The
             recorded loss is without this term, the gradient norm is with it.
         seed: decides the batches, and what dropout drops; the weights are the model's own.
-        device: where to train; None means where the model is.
-        observers: functions of the model to record in `metrics`, called in evaluation mode.
-        observe_every: call them after 0, k, 2k, ... updates and after the last; None: at the end.
-        progress: show a progress bar.
+        device: where to train; "auto" is CUDA, else MPS, else the CPU; None is where the model is.
+        precision: "float32", or "bfloat16" for the forward pass (weights stay float32). Faster
+            where `batches.fast_precision` says so; `final_loss` is measured in float32.
+        observers: functions of the model to record in `metrics`, called in evaluation mode. Each
+            returns a number, or an array that always has the same shape.
+        observe_every: call them after 0, k, 2k, ... updates and after the last; "epoch" for k =
+            updates per epoch; None: only at the end.
+        progress: show a progress bar with the time left.
         checkpoint: file to resume from if it exists, and to save to. Resuming gives the same
             record and weights as a training that was never stopped.
         checkpoint_every: updates between saves; None means once per epoch or 100 updates,
             whichever is longer.
+        max_seconds: stop as if the user had pressed stop once this call has taken so long. With
+            a checkpoint, the same call goes on from there.
 
     Returns:
-        A `Run`; `final_loss` is the mean loss over the training set after the last update.
+        A `Run`; `final_loss` is the mean loss over the training set (its first 10,000 examples)
+        after the last update, and `meta["seconds"]` the time it took, over all calls.
 
     Raises:
         ValueError: for an unknown name, a rate or size out of range, neither or both of steps and
@@ -125,14 +138,12 @@ def train(
     """
     job = _check(
         model, data, optimizer, schedule, steps, epochs, batch_size, loss, l2, seed, device,
-        observers, observe_every, checkpoint, checkpoint_every,
+        precision, observers, observe_every, checkpoint, checkpoint_every, max_seconds,
     )  # fmt: skip
-    model.to(job.device)
+    model.to(job.device, memory_format=job.layout)
     cuda = [job.device] if job.device.type == "cuda" else []
     was_training = model.training
-    with torch.random.fork_rng(
-        devices=cuda
-    ):  # dropout draws from `seed`, the caller's state is kept
+    with torch.random.fork_rng(cuda):  # dropout draws from `seed`, the caller's state is kept
         torch.manual_seed(job.seed)
         state = _State(model, job)
         state.resume()
@@ -193,10 +204,18 @@ class _Job:
     l2: float
     seed: int
     device: torch.device
-    observers: dict[str, Callable[[nn.Module], float]]
+    precision: str
+    observers: dict[str, Callable[[nn.Module], Any]]
     observe_at: list[int]
     checkpoint: Path | None
     checkpoint_every: int
+    max_seconds: float
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """The memory layout of convolutions; networks without images keep theirs."""
+        images = self.data.train.x.ndim == 4
+        return image_layout(self.device, self.precision) if images else torch.preserve_format
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -211,6 +230,7 @@ class _Job:
             "loss": self.loss,
             "l2": self.l2,
             "seed": self.seed,
+            "precision": self.precision,
         }
 
 
@@ -225,27 +245,31 @@ class _State:
         make = OPTIMIZERS.get(job.optimizer, job.optimizer)
         self.optimizer = make(self.params)
         dtype = self.params[0].dtype
-        self.x = torch.tensor(job.data.train.x, dtype=dtype, device=job.device)
-        self.y = torch.tensor(job.data.train.y, device=job.device)
+        self.examples = Resident(job.data.train, job.device, dtype, job.layout)
         self.done = 0  # complete updates
         self.rates = job.schedule(np.arange(job.steps))  # what is asked for ...
         self.lr = np.full(job.steps, np.nan)  # ... and what the optimizer used
         # On the device, because reading a number from a GPU at every update would slow it down.
-        self.loss = torch.full((job.steps,), torch.nan, dtype=torch.float64, device=job.device)
+        wide = torch.float32 if job.device.type == "mps" else torch.float64  # MPS has no float64
+        self.loss = torch.full((job.steps,), torch.nan, dtype=wide, device=job.device)
         self.grad_norm = self.loss.clone()
         self.metrics = {name: np.full(len(job.observe_at), np.nan) for name in job.observers}
+        # Of a large training set a part is enough, and who pressed stop does not want to wait.
+        self.final = job.data.train.take(slice(_FINAL_ROWS))
+        self.started = time.perf_counter()
+        self.seconds_before = 0.0  # in the calls before this one ...
+        self.first = 0  # ... which made so many updates
 
     def update(self, batch: np.ndarray | None) -> None:
         """Do one update, record it, and only then count it."""
         t, job = self.done, self.job
         for group in self.optimizer.param_groups:
             group["lr"] = float(self.rates[t])
-        x, y = self.x, self.y
-        if batch is not None:
-            rows = torch.from_numpy(batch).to(job.device)
-            x, y = x[rows], y[rows]
+        x, y = self.examples.batch(batch)
         self.optimizer.zero_grad()
-        loss = LOSSES[job.loss](self.model(x), y)
+        with autocast(job.device, job.precision):
+            outputs = self.model(x)
+        loss = LOSSES[job.loss](outputs.to(x.dtype), y)
         objective = loss
         if job.l2:
             objective = loss + job.l2 * sum((w**2).sum() for w in self.weights)
@@ -264,8 +288,20 @@ class _State:
         column = self.job.observe_at.index(self.done)
         self.model.eval()
         for name, observer in self.job.observers.items():
-            self.metrics[name][column] = float(observer(self.model))
+            self._note(name, column, np.asarray(observer(self.model), dtype=np.float64))
         self.model.train()
+
+    def _note(self, name: str, column: int, value: np.ndarray) -> None:
+        """Store what an observer returned; the first value decides the shape."""
+        table = self.metrics[name]
+        if value.shape != table.shape[1:] and np.isnan(table).all():
+            table = self.metrics[name] = np.full((len(table), *value.shape), np.nan)
+        if value.shape != table.shape[1:]:
+            raise ValueError(
+                f"observers[{name!r}] must return the same shape each time, "
+                f"got {value.shape} after {table.shape[1:]}"
+            )
+        table[column] = value
 
     def save(self) -> None:
         """Write the checkpoint atomically: a reader finds the old one or the new one, whole."""
@@ -283,6 +319,7 @@ class _State:
             "metrics": {name: torch.tensor(values) for name, values in self.metrics.items()},
             "random": torch.get_rng_state(),
             "random_cuda": _cuda_state(self.job.device),
+            "seconds": self.seconds,
         }
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -319,11 +356,23 @@ class _State:
         self.lr[:] = content["lr"].cpu().numpy()
         self.loss.copy_(content["loss"])
         self.grad_norm.copy_(content["grad_norm"])
-        for name, values in self.metrics.items():
-            values[:] = content["metrics"][name].cpu().numpy()
+        self.metrics = {name: values.cpu().numpy() for name, values in content["metrics"].items()}
+        self.seconds_before = content["seconds"]
+        self.first = self.done
         torch.set_rng_state(content["random"].cpu())
         if content["random_cuda"] is not None and self.job.device.type == "cuda":
             torch.cuda.set_rng_state(content["random_cuda"].cpu(), self.job.device)
+
+    @property
+    def seconds(self) -> float:
+        """The time this training has taken, over all calls."""
+        return self.seconds_before + time.perf_counter() - self.started
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether this call has taken as long as it may; it makes one update at least."""
+        spent = time.perf_counter() - self.started
+        return spent >= self.job.max_seconds and self.done > self.first
 
     def record(self, interrupted: bool) -> Run:
         """The `Run`: cut after the last complete update if the user pressed stop."""
@@ -331,13 +380,14 @@ class _State:
         at = np.array(self.job.observe_at)
         kept = at <= steps
         measured = {name: values[kept] for name, values in self.metrics.items()}
+        seconds = round(self.seconds, 3)
         return Run(
             lr=self.lr[:steps],
             loss=self.loss[:steps].cpu().numpy(),
             grad_norm=self.grad_norm[:steps].cpu().numpy(),
-            final_loss=mean_loss(self.model, self.job.data.train, self.job.loss),
+            final_loss=mean_loss(self.model, self.final, self.job.loss),
             metrics={"step": at[kept]} | measured if measured else {},
-            meta=self.job.meta | {"interrupted": interrupted},
+            meta=self.job.meta | {"interrupted": interrupted, "seconds": seconds},
         )
 
 
@@ -361,6 +411,9 @@ def _loop(state: _State, progress: bool) -> bool:
                 if _died(state):
                     break
                 state.save()
+            if state.out_of_time:
+                state.save()
+                return True
             state.observe()
             state.update(None if full_batch else batches[row])
             bar.update()
@@ -397,8 +450,7 @@ def _average(
     with torch.no_grad():
         for first in range(0, len(split), _EVALUATION_ROWS):
             rows = slice(first, first + _EVALUATION_ROWS)
-            x = torch.tensor(split.x[rows], dtype=parameter.dtype, device=parameter.device)
-            y = torch.tensor(split.y[rows], device=parameter.device)
+            x, y = Resident(split.take(rows), parameter.device, parameter.dtype).batch()
             result += total(model(x), y)
     model.train(was_training)
     return result / len(split)
@@ -410,7 +462,7 @@ def _cuda_state(device: torch.device) -> torch.Tensor | None:
 
 def _check(
     model, data, optimizer, schedule, steps, epochs, batch_size, loss, l2, seed, device,
-    observers, observe_every, checkpoint, checkpoint_every,
+    precision, observers, observe_every, checkpoint, checkpoint_every, max_seconds,
 ) -> _Job:  # fmt: skip
     """The arguments of `train`, checked before any work."""
     if not isinstance(model, nn.Module):
@@ -442,21 +494,29 @@ def _check(
         l2=validate.nonnegative("l2", l2),
         seed=validate.integer("seed", seed, minimum=0),
         device=_check_device(device, model),
+        precision=validate.one_of("precision", precision, PRECISIONS),
         observers=_check_observers(observers),
-        observe_at=sampling.evaluation_steps(steps, observe_every),
+        observe_at=sampling.evaluation_steps(
+            steps, n // batch_size if observe_every == "epoch" else observe_every
+        ),
         checkpoint=checkpoint,
         checkpoint_every=validate.integer("checkpoint_every", checkpoint_every, minimum=1),
+        max_seconds=np.inf
+        if max_seconds is None
+        else validate.positive("max_seconds", max_seconds),
     )
 
 
 def _check_device(device: str | torch.device | None, model: nn.Module) -> torch.device:
     if device is None:
         return next(model.parameters()).device
+    if device == "auto":
+        return best_device()
     try:
         return torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise ValueError(
-            f"device must be a device such as 'cpu' or 'cuda', got {device!r}"
+            f"device must be 'auto' or a device such as 'cpu' or 'cuda', got {device!r}"
         ) from error
 
 

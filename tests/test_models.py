@@ -1,11 +1,15 @@
-"""The perceptron: its layers, its function, its weights."""
+"""The networks: their layers, their functions, their weights."""
+
+import inspect
+import re
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from course_utils import sampling
-from course_utils.models import mlp
+from course_utils.models import SevenLayerCNN, mlp
 
 
 @pytest.mark.parametrize(
@@ -27,6 +31,75 @@ def test_without_a_seed_the_weights_are_torchs():
     assert torch.equal(model[0].weight, torch.nn.Linear(4, 3).weight)
 
 
+class ArticleCNN(nn.Module):
+    """The article's listing, with its mistakes of spelling left out."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, kernel_size=3, stride=2, padding=1)
+        self.pool = nn.MaxPool2d(kernel_size=2)
+        self.act = nn.ReLU()
+        self.conv2 = nn.Conv2d(16, 64, kernel_size=3, padding=1)
+        self.conv3 = nn.Conv2d(64, 128, kernel_size=3, padding=1)
+        self.conv4 = nn.Conv2d(128, 256, kernel_size=3, padding=1)
+        self.conv5 = nn.Conv2d(256, 512, kernel_size=3, padding=1)
+        self.conv6 = nn.Conv2d(512, 512, kernel_size=3, padding=1)
+        self.conv7 = nn.Conv2d(512, 256, kernel_size=3, padding=1)
+        self.fc = nn.Linear(1024, 100)
+        self.ln = nn.Flatten()
+
+    def forward(self, x):
+        x = self.act(self.conv1(x))
+        x = self.pool(self.act(self.conv2(x)))
+        x = self.act(self.conv3(x))
+        x = self.pool(self.act(self.conv4(x)))
+        x = self.act(self.conv5(x))
+        x = self.pool(self.act(self.conv6(x)))
+        x = self.ln(self.act(self.conv7(x)))
+        return self.fc(x)
+
+
+def test_the_seven_layer_cnn_is_the_network_of_the_article():
+    torch.manual_seed(5)
+    article = ArticleCNN()
+    model = SevenLayerCNN(seed=5)  # the same draws in the same order
+    for ours, theirs in zip(model.parameters(), article.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    x = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(model(x), article(x))
+
+
+def is_row(cells):
+    return cells[0].startswith(("conv", "fc", "sum")) and len(cells) > 1
+
+
+def test_the_table_of_the_seven_layer_cnn_is_true():
+    table = inspect.getdoc(SevenLayerCNN).split("======")
+    lines = [re.split(r"\s{2,}", line.strip()) for line in "".join(table).splitlines()]
+    rows = {line[0]: (line[-2], int(line[-1].replace(",", ""))) for line in lines if is_row(line)}
+    model, shapes, current = SevenLayerCNN(seed=0), {}, ""
+    x = torch.zeros(1, 3, 32, 32)
+    for name, layer in model.named_children():
+        x = layer(x)
+        current = name if name.startswith(("conv", "fc")) else current
+        if name != "flat":
+            shapes[current] = " x ".join(map(str, x.shape[1:]))
+    for name, shape in shapes.items():
+        parameters = sum(p.numel() for p in getattr(model, name).parameters())
+        assert rows[name] == (shape, parameters), name
+    assert rows["sum"][1] == sum(p.numel() for p in model.parameters()) == 5_201_124
+
+
+def test_the_seed_decides_the_weights_and_leaves_the_global_generator_alone():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    a, b, c = SevenLayerCNN(seed=1), SevenLayerCNN(seed=1), SevenLayerCNN(seed=2)
+    assert torch.equal(before, torch.get_rng_state())
+    assert torch.equal(a.conv7.weight, b.conv7.weight)
+    assert not torch.equal(a.conv7.weight, c.conv7.weight)
+    assert not torch.equal(SevenLayerCNN().fc.bias, SevenLayerCNN().fc.bias)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -37,6 +110,8 @@ def test_without_a_seed_the_weights_are_torchs():
         (lambda: mlp((64, 10), activation=torch.relu), ValueError, "activation must be one of"),
         (lambda: mlp((64, 10), seed=-1), ValueError, "seed must be 0 or greater"),
         (lambda: mlp((64, 10), seed=1.5), TypeError, "seed must be an integer"),
+        (lambda: SevenLayerCNN(seed=-1), ValueError, "seed must be 0 or greater"),
+        (lambda: SevenLayerCNN(seed="a"), TypeError, "seed must be an integer"),
     ],
 )
 def test_bad_input(call, error, message):

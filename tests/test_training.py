@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import optimizers, sampling
-from course_utils.datasets import digits
+from course_utils import optimizers, sampling, training
+from course_utils.batches import best_device
+from course_utils.datasets import Data, Split, digits
 from course_utils.models import mlp
 from course_utils.run import Run
 from course_utils.schedules import constant, cosine, exponential
@@ -273,6 +275,103 @@ def test_a_failed_save_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
+# --- images, bytes, devices, number formats ----------------------------------------------------
+
+
+def images(n=48, classes=4):
+    """Small pictures as bytes, one color channel brighter per class."""
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % classes
+    x = rng.integers(0, 100, (n, 3, 8, 8))
+    x[np.arange(n), y % 3] += 60 + 40 * (y[:, None, None] // 3)
+    split = Split(x.astype(np.uint8), y, mean=(0.3, 0.3, 0.4), std=(0.2, 0.25, 0.2))
+    return Data(split, None, split, "pictures", classes)
+
+
+def small_cnn(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3), nn.ReLU(),
+        nn.Flatten(), nn.Linear(32, 4),
+    )  # fmt: skip
+
+
+def test_bytes_train_like_the_normalized_images():
+    data = images()
+    floats = replace(data, train=Split(data.train.inputs(), data.train.y))
+    settings = {"optimizer": "adam", "schedule": 0.01, "steps": 30, "batch_size": 16}
+    run, other = (train(small_cnn(), d, **settings) for d in (data, floats))
+    np.testing.assert_allclose(run.loss, other.loss, rtol=1e-4)
+    assert run.final_loss < 0.5 * run.loss[0]
+
+
+def test_the_layout_changes_no_result(monkeypatch):
+    settings = {"schedule": 0.05, "steps": 20, "batch_size": 16}
+    run = train(small_cnn(), images(), **settings)
+    monkeypatch.setattr(training, "image_layout", lambda *args: torch.channels_last)
+    model = small_cnn()
+    other = train(model, images(), **settings)
+    assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    np.testing.assert_allclose(run.loss, other.loss, rtol=1e-4)
+
+
+def test_bfloat16_is_close_but_not_equal_and_leaves_the_weights_float32():
+    settings = {"optimizer": "adam", "schedule": 0.005, "steps": 30, "batch_size": 16}
+    model = small_cnn()
+    run = train(small_cnn(), images(), **settings)
+    half = train(model, images(), precision="bfloat16", **settings)
+    assert (run.loss != half.loss).any()
+    np.testing.assert_allclose(half.loss, run.loss, rtol=0.1, atol=0.03)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert half.meta["precision"] == "bfloat16"
+
+
+def test_auto_finds_a_device():
+    model = small_cnn()
+    train(model, images(), steps=1, batch_size=16, device="auto")
+    assert next(model.parameters()).device.type == best_device().type
+
+
+def test_observers_may_return_arrays_and_work_once_per_epoch():
+    observers = {"pair": lambda m: [accuracy(m, DATA.test), 2.0], "one": lambda m: 1}
+    run = train(
+        mlp(SIZES, seed=0), DATA, epochs=3, batch_size=250, observers=observers,
+        observe_every="epoch",
+    )  # fmt: skip
+    assert run.metrics["step"].tolist() == [0, 4, 8, 12]
+    assert run.metrics["pair"].shape == (4, 2) and run.metrics["one"].shape == (4,)
+    assert (run.metrics["pair"][:, 1] == 2).all()
+    again = Run.from_json(run.to_json()).metrics["pair"]
+    np.testing.assert_array_equal(again, run.metrics["pair"])
+
+
+def test_out_of_time_is_a_stop_and_the_same_call_goes_on(tmp_path):
+    settings = {
+        "steps": 5, "batch_size": 100, "observers": {"pair": lambda m: [1.0, m[0].bias[0].item()]},
+        "observe_every": 2,
+    }  # fmt: skip
+    reference_model = mlp(SIZES, seed=0)
+    reference = train(reference_model, DATA, **settings)
+    pieces, unfinished = 0, True
+    while unfinished:
+        model = mlp(SIZES, seed=0)
+        run = train(model, DATA, checkpoint=tmp_path / "run.pt", max_seconds=1e-9, **settings)
+        pieces, unfinished = pieces + 1, run.meta["interrupted"]
+    assert pieces == 5  # each call makes one update at least
+    np.testing.assert_array_equal(run.loss, reference.loss)
+    np.testing.assert_array_equal(run.metrics["pair"], reference.metrics["pair"])
+    assert run.meta["seconds"] > 0
+    for ours, theirs in zip(model.parameters(), reference_model.parameters()):
+        assert torch.equal(ours, theirs)
+
+
+def test_the_final_loss_of_a_large_training_set_is_that_of_a_part(monkeypatch):
+    monkeypatch.setattr(training, "_FINAL_ROWS", 100)
+    model = mlp(SIZES, seed=0)
+    run = train(model, DATA, steps=2)
+    assert run.final_loss == mean_loss(model, DATA.train.take(slice(100)))
+
+
 def test_half_squared_distance_is_its_formula():
     z = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 3.0]])
     # by hand: (1 + 1 + 0) / 2 = 1 and (0 + 0 + 4) / 2 = 2
@@ -295,6 +394,17 @@ def test_the_record_is_json():
 
 def model():
     return mlp((64, 10), seed=0)
+
+
+def growing():
+    """An observer that returns one number more each time."""
+    values = []
+
+    def observer(model):
+        values.append(1.0)
+        return values
+
+    return observer
 
 
 @pytest.mark.parametrize(
@@ -344,7 +454,7 @@ def model():
         (
             lambda: train(model(), DATA, steps=1, device="gpu0"),
             ValueError,
-            "device must be a device",
+            "device must be 'auto' or a device",
         ),
         (
             lambda: train(model(), DATA, steps=1, observers=[accuracy]),
@@ -372,6 +482,26 @@ def model():
             lambda: train(model(), DATA, steps=1, checkpoint_every=0),
             ValueError,
             "checkpoint_every must be 1 or greater",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, precision="float16"),
+            ValueError,
+            "precision must be one of 'float32', 'bfloat16'",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, max_seconds=0),
+            ValueError,
+            "max_seconds must be greater than 0",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, observe_every="epochs"),
+            TypeError,
+            "every must be an integer",
+        ),
+        (
+            lambda: train(model(), DATA, steps=2, observe_every=1, observers={"a": growing()}),
+            ValueError,
+            r"observers\['a'\] must return the same shape each time, got \(2,\) after \(1,\)",
         ),
         (lambda: mean_loss(model(), DATA.test, "mae"), ValueError, "loss must be one of"),
         (lambda: mean_loss(model(), DATA), TypeError, "split must be a Split"),
