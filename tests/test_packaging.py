@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 TO_PIP = {"pytorch-cpu": "torch"}  # conda's name -> pip's name
 IMPORT_NAMES = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "notebooks/INSTRUCTOR.md"]
 COME_ALONG = {"PIL": "matplotlib", "IPython": "ipykernel", "nbformat": "nbconvert"}
 
 
@@ -30,6 +31,11 @@ def split(requirement: str) -> tuple[str, str]:
 def from_pyproject() -> dict[str, str]:
     extras = PROJECT["optional-dependencies"]
     return dict(map(split, PROJECT["dependencies"] + extras["lab"] + extras["dev"]))
+
+
+def for_the_browser() -> dict[str, str]:
+    """What only `make test-browser` needs; neither `make` nor conda installs it by itself."""
+    return dict(map(split, PROJECT["optional-dependencies"]["browser"]))
 
 
 def from_environment() -> dict[str, str]:
@@ -74,7 +80,7 @@ def test_conda_installs_the_package_itself_last() -> None:
 
 
 def test_every_dependency_is_pinned_exactly() -> None:
-    assert from_pyproject().keys() <= pins().keys()
+    assert from_pyproject().keys() | for_the_browser().keys() <= pins().keys()
     assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in pins().values())
 
 
@@ -101,6 +107,7 @@ def test_the_pins_are_what_the_outputs_were_made_with() -> None:
 @pytest.mark.parametrize("folder", ["course_utils", "tests", "tools"])
 def test_every_import_is_declared(folder: str) -> None:
     declared = {IMPORT_NAMES.get(name, name) for name in from_pyproject()} | COME_ALONG.keys()
+    declared |= for_the_browser().keys()
     declared |= {"course_utils", "jupyter_client", "nbclient", "pytest"}
     own = {path.stem for path in (ROOT / "tools").glob("*.py")}
     own |= {path.stem for path in (ROOT / "tests").rglob("*.py")}
@@ -124,19 +131,24 @@ def test_the_readme_names_exactly_the_notebooks_that_exist() -> None:
     assert linked == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_in_documents_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        assert target.startswith("https://") or (ROOT / target.partition("#")[0]).exists(), target
+        path, _, anchor = target.partition("#")
+        if not target.startswith("https://"):
+            assert ((ROOT / name).parent / path).exists(), target
+            assert path or anchor in anchors, target
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_commands_in_documents_exist(name: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
     text = (ROOT / name).read_text(encoding="utf-8")
-    named = re.findall(r"(?:^|`|then )make ([a-z]+)\b", text, flags=re.MULTILINE)
+    named = re.findall(r"(?:^|`|then )make ([a-z-]+)", text, flags=re.MULTILINE)
     assert named
     assert set(named) <= targets
 
@@ -144,7 +156,7 @@ def test_commands_in_documents_exist(name: str) -> None:
 def test_every_make_target_explains_itself() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = re.search(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)[1].split()
-    explained = re.findall(r"^([a-z]+):.*## \S", makefile, flags=re.MULTILINE)
+    explained = re.findall(r"^([a-z-]+):.*## \S", makefile, flags=re.MULTILINE)
     assert sorted(phony) == sorted(explained)
 
 
