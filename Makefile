@@ -23,16 +23,19 @@ FIRST := $(firstword $(sort $(wildcard notebooks/*.ipynb)) README.md)
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=60 \
          --nbval-sanitize-with=tests/nbval_sanitize.cfg
 
+# A browser that does not answer at all would be waited for without end.
+HANGS := -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
+
 # Jupyter refuses to run as root unless told; inside a container that is the usual user.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test lint unit nbval run bench readme clean
+.PHONY: help install lab test lint unit nbval test-browser run bench readme clean
 
 help: ## this list
 	@echo "A hands-on course on the learning rate. First of all: make lab"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter, PIP_ARGS=... is handed to pip (see README.md)."
 
@@ -68,6 +71,9 @@ unit: install ## unit tests and the examples in the docstrings
 
 nbval: install ## run all notebooks and compare the checked outputs
 	@$(PY) -m pytest -q $(NBVAL) $(NOTEBOOKS)
+
+test-browser: install ## every lesson in JupyterLab in a real browser (NB=01 for one)
+	@$(PY) -m pytest -q $(HANGS) $(if $(NB),-k "$(NB)_ or desk") tests/browser
 
 run: install ## execute all notebooks in place and clean them (NB=01 for one)
 	@$(PY) tools/notebooks.py run $(NB)
