@@ -26,7 +26,7 @@ FLOORS = [
     ["batches"],
     ["training", "sweep"],
     ["activity", "curvature", "search"],
-    ["adaptive_study", "cifar_study", "decay_study", "edge_study"],
+    ["adaptive_study", "choice_study", "cifar_study", "decay_study", "edge_study"],
     ["plots"],
     ["explorers"],
     ["burst", "decay_views", "designer", "race"],
