@@ -19,7 +19,7 @@ from course_utils.models import mlp
 from course_utils.run import Run
 from course_utils.schedules import constant, cosine, exponential
 from course_utils.sweep import sweep
-from course_utils.training import accuracy, half_squared_distance, mean_loss, train
+from course_utils.training import accuracy, evaluate, half_squared_distance, mean_loss, train
 
 DATA = digits()
 SIZES = (64, 24, 10)
@@ -384,6 +384,8 @@ def test_measures_of_a_whole_split():
     y = torch.tensor(DATA.train.y)
     assert mean_loss(model, DATA.train) == pytest.approx(nn.functional.cross_entropy(z, y).item())
     assert mean_loss(model, DATA.train, "mse") == pytest.approx(half_squared_distance(z, y).item())
+    both = evaluate(model, DATA.train, "mse")
+    assert both.tolist() == [mean_loss(model, DATA.train, "mse"), accuracy(model, DATA.train)]
     assert accuracy(model, DATA.train) == (z.argmax(1) == y).double().mean().item()
 
 
