@@ -3,6 +3,10 @@
 Each lesson has a module of `Question` objects: `from course_utils.exercises import lesson01 as ex`.
 Checking never raises: an untouched stub is "not attempted yet", a wrong answer is told why, and a
 right one is told what it means. So an untouched notebook runs from top to bottom.
+
+Graders: `grade_number` and `grade_choice` state a question by its answers. A question that needs
+more is graded by a function of `number`, `choice`, `pair`, `call` (which read the answer) and
+`expect`, `expect_number`, `expect_none_of` (which judge it).
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import html
 import inspect
 import math
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,14 +88,17 @@ class Question:
         explanation: a sentence or two shown with the solution.
 
     Example:
-        >>> def grade(answer):
-        ...     expect_number(answer, 0.5, "2/λ is the limit, with λ = 4")
-        ...     return "The limit is 2/λ."
+        >>> grade = grade_number(
+        ...     0.5,
+        ...     mistakes={0.25: "that is 1/λ."},
+        ...     otherwise="2/λ is the limit, with λ = 4.",
+        ...     right="The limit is 2/λ.",
+        ... )
         >>> question = Question("Largest stable rate?", grade, hints=("λ = 4",), solution=0.5)
         >>> question.check(...)
         ○ not attempted yet — Replace the ... with your answer and run the cell again.
         >>> question.check(0.25)
-        ✗ not yet — You gave 0.25: 2/λ is the limit, with λ = 4
+        ✗ not yet — You gave 0.25: that is 1/λ.
         >>> question.check(0.5)
         ✓ correct — The limit is 2/λ.
     """
@@ -191,6 +198,66 @@ def number(answer: Any) -> float:
     return value
 
 
+def pair(answer: Any, why: str) -> tuple[Any, Any]:
+    """Return the two parts of a tuple or list, or raise `Incorrect(why)` if it is no pair.
+
+    >>> pair([1, 2], "give a pair: (rate, factor).")
+    (1, 2)
+    """
+    expect(isinstance(answer, (tuple, list)) and len(answer) == 2, why)
+    return answer[0], answer[1]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a lesson talks about a choice; `str.format` fills in the fields in braces.
+
+    Args:
+        chosen: the reply to a wrong option; fields {chosen} and {why}.
+        unknown: the reply to anything else; fields {options} and {answer}.
+        not_text: the same for an answer that is not even a string.
+        quote: what stands around each of the {options}.
+
+    Example:
+        >>> Wording(quote="").unknown.format(options="up, down", answer=3)
+        '3 is no option: choose one of up, down.'
+    """
+
+    chosen: str = "You chose {chosen!r}: {why}"
+    unknown: str = "{answer!r} is no option: choose one of {options}."
+    not_text: str = "answer with a text, one of {options}."
+    quote: str = "'"
+
+
+def choice(answer: Any, options: Iterable[str], wording: Wording = Wording()) -> str:
+    """Return the option that the answer names; case and outer blanks do not matter.
+
+    >>> choice(" adam", ("SGD", "Adam"))
+    'Adam'
+    >>> choice("Adan", ("SGD", "Adam"))
+    Traceback (most recent call last):
+        ...
+    course_utils.exercises.Incorrect: 'Adan' is no option: choose one of 'SGD', 'Adam'.
+    """
+    known = {option.lower(): option for option in options}
+    is_text = isinstance(answer, str)
+    word = answer.strip().lower() if is_text else None
+    if word not in known:
+        complaint = wording.unknown if is_text else wording.not_text
+        listed = ", ".join(f"{wording.quote}{option}{wording.quote}" for option in known.values())
+        raise Incorrect(complaint.format(options=listed, answer=answer))
+    return known[word]
+
+
+def expect(condition: Any, why: str) -> None:
+    """Raise `Incorrect(why)` unless `condition` is true.
+
+    >>> expect(1 + 1 == 2, "arithmetic")
+    """
+    if not condition:
+        raise Incorrect(why)
+
+
 def expect_number(
     answer: Any, expected: float, why: str, *, rtol: float = 1e-6, atol: float = 1e-9
 ) -> None:
@@ -203,13 +270,112 @@ def expect_number(
         raise Incorrect(f"You gave {value:g}: {why}")
 
 
-def expect(condition: Any, why: str) -> None:
-    """Raise `Incorrect(why)` unless `condition` is true.
+def expect_none_of(
+    value: float,
+    mistakes: Mapping[float, str],
+    *,
+    near: float = 1e-9,
+    reply: str = "You gave {value:g}: {why}",
+) -> None:
+    """Raise `Incorrect` with the reason if `value` is a known mistake.
 
-    >>> expect(1 + 1 == 2, "arithmetic")
+    Args:
+        value: the learner's number.
+        mistakes: {wrong number: why it is wrong}; the first that fits is answered.
+        near: relative distance up to which a number counts as the mistake.
+        reply: what the learner reads; fields {value} and {why}.
+
+    Example:
+        >>> expect_none_of(4.88, {5.12: "the slope points uphill."})
+        >>> expect_none_of(5.12, {5.12: "the slope points uphill."})
+        Traceback (most recent call last):
+            ...
+        course_utils.exercises.Incorrect: You gave 5.12: the slope points uphill.
     """
-    if not condition:
-        raise Incorrect(why)
+    for wrong, why in mistakes.items():
+        if math.isclose(value, wrong, rel_tol=near, abs_tol=1e-12):
+            raise Incorrect(reply.format(value=value, why=why))
+
+
+def grade_number(
+    expected: float,
+    *,
+    mistakes: Mapping[float, str],
+    otherwise: str,
+    right: str,
+    near: float = 1e-9,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+) -> Callable[[Any], str]:
+    """Return the grader of a question whose answer is one number.
+
+    Args:
+        expected: the right number.
+        mistakes: {wrong number: why it is wrong}; asked before `expected`.
+        otherwise: the reply to any other wrong number.
+        right: what the right number means.
+        near: relative distance up to which a number counts as one of the `mistakes`.
+        rtol, atol: relative and absolute distance up to which a number counts as right.
+
+    Raises:
+        ValueError: the right number is listed as a mistake.
+
+    Example:
+        >>> mistakes = {5.12: "the slope points uphill."}
+        >>> grade = grade_number(4.88, mistakes=mistakes, otherwise="5 − 0.12.", right="Downhill.")
+        >>> grade(4.88)
+        'Downhill.'
+        >>> grade(7)
+        Traceback (most recent call last):
+            ...
+        course_utils.exercises.Incorrect: You gave 7: 5 − 0.12.
+    """
+    try:
+        expect_none_of(expected, mistakes, near=near)
+    except Incorrect:
+        raise ValueError(f"the right number {expected!r} is among the mistakes") from None
+
+    def grade(answer: Any) -> str:
+        value = number(answer)
+        expect_none_of(value, mistakes, near=near)
+        expect_number(value, expected, otherwise, rtol=rtol, atol=atol)
+        return right
+
+    return grade
+
+
+def grade_choice(
+    solution: str, replies: Mapping[str, str], wording: Wording = Wording()
+) -> Callable[[Any], str]:
+    """Return the grader of a question with a few options, each with its own reply.
+
+    Args:
+        solution: the right option, one of `replies`.
+        replies: {option: why it is wrong, or what it means if it is right}.
+        wording: how the lesson talks about a choice.
+
+    Raises:
+        ValueError: the solution is not among the replies.
+
+    Example:
+        >>> grade = grade_choice("down", {"up": "there it rises.", "down": "Minus the gradient."})
+        >>> grade("Down")
+        'Minus the gradient.'
+        >>> grade("up")
+        Traceback (most recent call last):
+            ...
+        course_utils.exercises.Incorrect: You chose 'up': there it rises.
+    """
+    if solution not in replies:
+        raise ValueError(f"the solution {solution!r} must be one of {', '.join(replies)}")
+
+    def grade(answer: Any) -> str:
+        chosen = choice(answer, replies, wording)
+        if chosen != solution:
+            raise Incorrect(wording.chosen.format(chosen=chosen, why=replies[chosen]))
+        return replies[solution]
+
+    return grade
 
 
 def questions(module: Any) -> Iterator[tuple[str, Question]]:

@@ -6,7 +6,18 @@ from functools import cache
 
 import numpy as np
 
-from course_utils.exercises import Incorrect, Question, call, expect, expect_number, number
+from course_utils.exercises import (
+    Incorrect,
+    Question,
+    Wording,
+    call,
+    expect,
+    expect_none_of,
+    expect_number,
+    grade_choice,
+    grade_number,
+    number,
+)
 
 
 def gradient_descent(gradient, w, lr, steps):
@@ -23,46 +34,39 @@ def loss_of_saved_weights(last_printed_loss, lr):
     return (1 - 2 * lr) ** 2 * last_printed_loss
 
 
-def _grade_first_step(answer):
-    value = number(answer)
-    for wrong, why in (
-        (5.12, "that adds the gradient. The slope points uphill, so subtract."),
-        (4.99, "that moves by the learning rate itself. Multiply it with the gradient, 12."),
-        (4.94, "the derivative of (w+1)² is 2(w+1), not w+1."),
-        (4.28, "that uses a rate of 0.06. The gradient at 5 is 2·(5+1) = 12."),
-    ):
-        if abs(value - wrong) < 1e-9:
-            raise Incorrect(f"You gave {value:g}: {why}")
-    expect_number(value, 4.88, "compute 5 − 0.01 · 2 · (5 + 1).", atol=1e-6)
-    return "5 − 0.01·12 = 4.88: rate times gradient, not the rate alone."
-
-
 first_step = Question(
     "Where is w after one step from 5 at learning rate 0.01?",
-    _grade_first_step,
+    grade_number(
+        4.88,
+        mistakes={
+            5.12: "that adds the gradient. The slope points uphill, so subtract.",
+            4.99: "that moves by the learning rate itself. Multiply it with the gradient, 12.",
+            4.94: "the derivative of (w+1)² is 2(w+1), not w+1.",
+            4.28: "that uses a rate of 0.06. The gradient at 5 is 2·(5+1) = 12.",
+        },
+        otherwise="compute 5 − 0.01 · 2 · (5 + 1).",
+        right="5 − 0.01·12 = 4.88: rate times gradient, not the rate alone.",
+        atol=1e-6,
+    ),
     hints=("What is the gradient 2(w+1) at w = 5?", "The step is 0.01 times that, downhill."),
     solution=4.88,
     explanation="The gradient at 5 is 12, so the step is 0.12.",
 )
 
 
-def _grade_steps_needed(answer):
-    value = number(answer)
-    for wrong, why in (
-        (38, "after 38 steps the loss is still 1.6e-6. One more."),
-        (431, "that is the number for the rate 0.01."),
-        (78, "the loss is the square of the distance: it shrinks by 0.8² per step, not by 0.8."),
-        (31, "start from the loss 36, not from 1."),
-    ):
-        if value == wrong:
-            raise Incorrect(f"You gave {value:g}: {why}")
-    expect_number(value, 39, "solve 36 · 0.8^(2t) < 1e-6 for t and round up.")
-    return "36 · 0.64^39 is 9.9e-7, just below."
-
-
 steps_needed = Question(
     "How many steps from w = 5 until (w+1)² is below 1e-6, at rate 0.1?",
-    _grade_steps_needed,
+    grade_number(
+        39,
+        mistakes={
+            38: "after 38 steps the loss is still 1.6e-6. One more.",
+            431: "that is the number for the rate 0.01.",
+            78: "the loss is the square of the distance: it shrinks by 0.8² per step, not by 0.8.",
+            31: "start from the loss 36, not from 1.",
+        },
+        otherwise="solve 36 · 0.8^(2t) < 1e-6 for t and round up.",
+        right="36 · 0.64^39 is 9.9e-7, just below.",
+    ),
     hints=(
         "The loss after t steps is 36 · (1 − 2·0.1)^(2t).",
         "Take logarithms: t > ln(36e6) / (−2 ln 0.8).",
@@ -72,19 +76,16 @@ steps_needed = Question(
 )
 
 
-_NOT_THE_BEST = {
-    0.001: "0.001 is Adam's customary rate. With plain gradient descent the network has hardly "
-    "moved after ten epochs; see the figure.",
-    0.01: "0.01 learns, slowly: after ten epochs it is still on its way. See the figure.",
-    0.1: "0.1 is good, and safe. But one of the four is better still; see the figure.",
-}
-
-
 def _grade_best_rate_of_the_network(answer):
     value = number(answer)
-    expect(value in {*_NOT_THE_BEST, 1}, f"You gave {value:g}: choose 0.001, 0.01, 0.1 or 1.")
-    if value in _NOT_THE_BEST:
-        raise Incorrect(_NOT_THE_BEST[value])
+    not_the_best = {
+        0.001: "0.001 is Adam's customary rate. With plain gradient descent the network has hardly "
+        "moved after ten epochs; see the figure.",
+        0.01: "0.01 learns, slowly: after ten epochs it is still on its way. See the figure.",
+        0.1: "0.1 is good, and safe. But one of the four is better still; see the figure.",
+    }
+    expect_none_of(value, not_the_best, reply="{why}")
+    expect(value == 1, f"You gave {value:g}: choose 0.001, 0.01, 0.1 or 1.")
     return "A hundred times the customary 0.01, and the cliff is close: at 1.5 nothing is learned."
 
 
@@ -137,71 +138,63 @@ write_gradient_descent = Question(
 )
 
 
-def _grade_one_step_rate(answer):
-    value = number(answer)
-    for wrong, why in (
-        (0.5, "that is the answer for (w+1)², whose second derivative is 2."),
-        (1 / 3, "there the factor is −1: it jumps across and back for ever."),
-        (1 / 12, "there the factor is 1/2: half of the distance remains."),
-        (6, "that is the second derivative; the rate is its inverse."),
-    ):
-        if abs(value - wrong) < 1e-6:
-            raise Incorrect(f"You gave {value:g}: {why}")
-    expect_number(value, 1 / 6, "make the factor 1 − 6η zero.", rtol=1e-3)
-    return "One over the second derivative: steep valleys need small rates."
-
-
 one_step_rate = Question(
     "Which rate reaches the minimum of 3(w−2)² in one step?",
-    _grade_one_step_rate,
+    grade_number(
+        1 / 6,
+        mistakes={
+            0.5: "that is the answer for (w+1)², whose second derivative is 2.",
+            1 / 3: "there the factor is −1: it jumps across and back for ever.",
+            1 / 12: "there the factor is 1/2: half of the distance remains.",
+            6: "that is the second derivative; the rate is its inverse.",
+        },
+        otherwise="make the factor 1 − 6η zero.",
+        right="One over the second derivative: steep valleys need small rates.",
+        near=2e-5,
+        rtol=1e-3,
+    ),
     hints=("The gradient is 6(w−2).", "The distance is multiplied by 1 − 6η."),
     solution=1 / 6,
     explanation="The second derivative is λ = 6, and the factor 1 − ηλ vanishes at η = 1/λ.",
 )
 
-_PROGRAMMERS = {
-    "A": "adding the gradient climbs: in 1.4 the loss rose from 36 to 79.",
-    "B": "np.dot(g, g) is a single number. Every weight would be moved by the same amount, in the "
-    "same direction, whatever its own slope.",
-    "C": "this moves every weight by exactly lr. It goes downhill, but its steps never get smaller "
-    "near the minimum. It exists (sign descent), and lesson 4 meets its relatives.",
-}
-
-
-def _grade_who_wrote_it(answer):
-    expect(isinstance(answer, str), f"answer with a letter in quotes, got {answer!r}.")
-    letter = answer.strip().upper()
-    expect(letter in {*_PROGRAMMERS, "D"}, f"answer 'A', 'B', 'C' or 'D', got {answer!r}.")
-    if letter in _PROGRAMMERS:
-        raise Incorrect(f"{letter}: {_PROGRAMMERS[letter]}")
-    return "A number times a vector, subtracted."
-
 
 who_wrote_it = Question(
     "Which of the four lines is gradient descent?",
-    _grade_who_wrote_it,
+    grade_choice(
+        "D",
+        {
+            "A": "adding the gradient climbs: in 1.4 the loss rose from 36 to 79.",
+            "B": "np.dot(g, g) is a single number. Every weight would be moved by the same amount, "
+            "in the same direction, whatever its own slope.",
+            "C": "this moves every weight by exactly lr. It goes downhill, but its steps never get "
+            "smaller near the minimum. It exists (sign descent), and lesson 4 meets its relatives.",
+            "D": "A number times a vector, subtracted.",
+        },
+        Wording(
+            chosen="{chosen}: {why}",
+            unknown="answer 'A', 'B', 'C' or 'D', got {answer!r}.",
+            not_text="answer with a letter in quotes, got {answer!r}.",
+        ),
+    ),
     hints=("What is the shape of np.dot(g, g)?", "Downhill, and in proportion to the slope."),
     solution="D",
     explanation="Rate × gradient has the shape of the weights, and the minus sign goes downhill.",
 )
 
 
-def _grade_same_clock(answer):
-    value = number(answer)
-    for wrong, why in (
-        (60, "a smaller rate needs more steps, not fewer."),
-        (300, "rate × step is the clock, not the step alone."),
-        (7500, "the number of steps grows like 1/rate, not like its square."),
-    ):
-        if value == wrong:
-            raise Incorrect(f"You gave {value:g}: {why}")
-    expect_number(value, 1500, "keep rate × step equal: 0.1 · 300 = 0.02 · ?")
-    return "0.1·300 = 0.02·1500 = 30 units of time."
-
-
 same_clock = Question(
     "How many steps at rate 0.02 reach what 300 steps at rate 0.1 reached?",
-    _grade_same_clock,
+    grade_number(
+        1500,
+        mistakes={
+            60: "a smaller rate needs more steps, not fewer.",
+            300: "rate × step is the clock, not the step alone.",
+            7500: "the number of steps grows like 1/rate, not like its square.",
+        },
+        otherwise="keep rate × step equal: 0.1 · 300 = 0.02 · ?",
+        right="0.1·300 = 0.02·1500 = 30 units of time.",
+    ),
     hints=("What was on the horizontal axis when the curves coincided?", "rate × step = 30"),
     solution=1500,
     explanation="In the regime of small rates only rate × step counts.",

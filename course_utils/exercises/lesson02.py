@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from course_utils.descent import descend
-from course_utils.exercises import Incorrect, Question, call, expect, expect_number, number
+from course_utils.exercises import (
+    Incorrect,
+    NotAttempted,
+    Question,
+    call,
+    choice,
+    expect,
+    expect_none_of,
+    grade_choice,
+    grade_number,
+    number,
+    pair,
+)
 from course_utils.optimizers import GradientDescent
 from course_utils.problems import log_cosh_ravine, quadratic
 from course_utils.run import Run
@@ -39,64 +50,40 @@ def mystery_runs() -> dict[str, Run]:
     return {name: descend(problem, GradientDescent(), lr, 30) for name, lr in _MYSTERY.items()}
 
 
-def _choice(answer: object, options: Sequence[str]) -> str:
-    """The answer in lower case if it is one of the options, else `Incorrect`."""
-    expect(isinstance(answer, str), f"answer with a text, one of {_listed(options)}.")
-    chosen = answer.strip().lower()
-    expect(chosen in options, f"{answer!r} is no option: choose one of {_listed(options)}.")
-    return chosen
-
-
-def _listed(options: Sequence[str]) -> str:
-    return ", ".join(repr(option) for option in options)
-
-
-def _pair(answer: object, what: str) -> tuple[object, object]:
-    expect(isinstance(answer, (tuple, list)) and len(answer) == 2, f"give a pair: {what}.")
-    return answer[0], answer[1]
-
-
 # --- predictions -------------------------------------------------------------------------------
-
-
-def _grade_which_arrives_first(answer):
-    chosen = _choice(answer, ("0.01", "0.99", "both", "neither"))
-    for wrong, why in (
-        ("0.01", "it is careful, but is it faster? Compare |1 − 2η| for both rates."),
-        ("0.99", "its steps are long, but most of each step is spent on the way back."),
-        ("neither", "both factors are below 1 in size, so both distances shrink to nothing."),
-    ):
-        if chosen == wrong:
-            raise Incorrect(f"You chose {chosen!r}: {why}")
-    return "The factors are +0.98 and −0.98: the same size, so the same speed, to the last step."
 
 
 which_arrives_first = Question(
     "Which rate brings (w+1)² below 1e-6 first: '0.01', '0.99', 'both' at once, or 'neither'?",
-    _grade_which_arrives_first,
+    grade_choice(
+        "both",
+        {
+            "0.01": "it is careful, but is it faster? Compare |1 − 2η| for both rates.",
+            "0.99": "its steps are long, but most of each step is spent on the way back.",
+            "both": "The factors are +0.98 and −0.98: the same size, so the same speed, to the "
+            "last step.",
+            "neither": "both factors are below 1 in size, so both distances shrink to nothing.",
+        },
+    ),
     hints=("Each step multiplies the distance by 1 − 2η.", "The loss forgets the sign."),
     solution="both",
     explanation="|1 − 2·0.01| = |1 − 2·0.99| = 0.98.",
 )
 
 
-def _grade_at_the_limit(answer):
-    value = number(answer)
-    for wrong, why in (
-        (0, "then the distance would have to shrink. What is 1 − 2·1?"),
-        (math.inf, "to diverge, the factor must be larger than 1 in size. What is 1 − 2·1?"),
-        (144, "(2·6)² is where it lands if the distance doubles. What is 1 − 2·1?"),
-        (6, "6 is the distance. The loss is its square."),
-    ):
-        if value == wrong:
-            raise Incorrect(f"You gave {value:g}: {why}")
-    expect_number(value, 36, "the factor is −1: the distance 6 changes its sign and nothing else.")
-    return "5, −7, 5, −7, …: the distance is 6 for ever, and the loss 36."
-
-
 at_the_limit = Question(
     "What is the loss (w+1)² after 1000 steps from w = 5 at the rate 1.0?",
-    _grade_at_the_limit,
+    grade_number(
+        36,
+        mistakes={
+            0: "then the distance would have to shrink. What is 1 − 2·1?",
+            math.inf: "to diverge, the factor must be larger than 1 in size. What is 1 − 2·1?",
+            144: "(2·6)² is where it lands if the distance doubles. What is 1 − 2·1?",
+            6: "6 is the distance. The loss is its square.",
+        },
+        otherwise="the factor is −1: the distance 6 changes its sign and nothing else.",
+        right="5, −7, 5, −7, …: the distance is 6 for ever, and the loss 36.",
+    ),
     hints=("Each step multiplies the distance to −1 by 1 − 2η.", "The factor is −1."),
     solution=36,
     explanation="The distance is 6 before and after every step; only its sign changes.",
@@ -104,9 +91,8 @@ at_the_limit = Question(
 
 
 def _grade_who_sets_what(answer):
-    limit, time = (
-        _choice(part, ("steep", "flat")) for part in _pair(answer, "('steep' or 'flat', …)")
-    )
+    parts = pair(answer, "give a pair: ('steep' or 'flat', …).")
+    limit, time = (choice(part, ("steep", "flat")) for part in parts)
     expect(
         (limit, time) != ("flat", "steep"),
         "It is the other way round: the steep direction is the first to blow up, and the flat "
@@ -127,27 +113,19 @@ who_sets_what = Question(
 )
 
 
-def _grade_above_the_limit_in_the_ravine(answer):
-    chosen = _choice(answer, ("diverges", "settles", "bounces", "crawls"))
-    for wrong, why in (
-        (
-            "diverges",
-            "on a parabola it would. These walls become straight: the slope is never above 5.",
-        ),
-        (
-            "settles",
-            "the bottom has the curvature 25, and 0.1 is above 2/25: it cannot stay there.",
-        ),
-        ("crawls", "along the valley, yes. But what happens across, where it is steep?"),
-    ):
-        if chosen == wrong:
-            raise Incorrect(f"You chose {chosen!r}: {why}")
-    return "Too large to settle at the bottom, and too gentle walls to be thrown out."
-
-
 above_the_limit_in_the_ravine = Question(
     "At rate 0.1, above the limit 0.08 of the bottom: what does the run do?",
-    _grade_above_the_limit_in_the_ravine,
+    grade_choice(
+        "bounces",
+        {
+            "diverges": "on a parabola it would. These walls become straight: the slope is never "
+            "above 5.",
+            "settles": "the bottom has the curvature 25, and 0.1 is above 2/25: it cannot stay "
+            "there.",
+            "bounces": "Too large to settle at the bottom, and too gentle walls to be thrown out.",
+            "crawls": "along the valley, yes. But what happens across, where it is steep?",
+        },
+    ),
     hints=(
         "The gradient across is 5·tanh(5x), so it is never larger than 5.",
         "A step across is never longer than 0.1 · 5.",
@@ -213,27 +191,23 @@ width_of_the_basin = Question(
 # --- exercises ---------------------------------------------------------------------------------
 
 
-def _grade_largest_stable_rate(answer):
-    value = number(answer)
-    for wrong, why in (
-        (
-            2 / 3,
-            "3 is on the diagonal, but it is no eigenvalue. The curvatures are the eigenvalues.",
-        ),
-        (1, "that is the limit of the *flat* direction, λ = 2."),
-        (0.25, "1/λ_max is half of the limit: one step in the steep direction."),
-        (1 / 3, "2/(λ_max + λ_min) is the best rate, not the largest stable one."),
-        (4, "4 is the largest curvature. The limit is 2 divided by it."),
-    ):
-        if math.isclose(value, wrong, rel_tol=1e-3):
-            raise Incorrect(f"You gave {value:g}: {why}")
-    expect_number(value, 0.5, "find the eigenvalues of the Hessian, then 2/λ_max.", rtol=1e-3)
-    return "The eigenvalues are 4 and 2, so the limit is 2/4."
-
-
 largest_stable_rate = Question(
     "What is the largest stable rate for the Hessian [[3, 1], [1, 3]]?",
-    _grade_largest_stable_rate,
+    grade_number(
+        0.5,
+        mistakes={
+            2 / 3: "3 is on the diagonal, but it is no eigenvalue. The curvatures are the "
+            "eigenvalues.",
+            1: "that is the limit of the *flat* direction, λ = 2.",
+            0.25: "1/λ_max is half of the limit: one step in the steep direction.",
+            1 / 3: "2/(λ_max + λ_min) is the best rate, not the largest stable one.",
+            4: "4 is the largest curvature. The limit is 2 divided by it.",
+        },
+        otherwise="find the eigenvalues of the Hessian, then 2/λ_max.",
+        right="The eigenvalues are 4 and 2, so the limit is 2/4.",
+        near=1e-3,
+        rtol=1e-3,
+    ),
     hints=(
         "The limit is 2 divided by the largest curvature in any direction.",
         "np.linalg.eigvalsh gives the curvatures in the principal directions.",
@@ -243,24 +217,20 @@ largest_stable_rate = Question(
 )
 
 
-def _grade_steps_at_0_001(answer):
-    value = number(answer)
-    for wrong, why in (
-        (4310, "ten times 431 is a good guess, but the exact number is not quite proportional."),
-        (8691, "the loss is the square of the distance: it shrinks by 0.998² per step."),
-        (4345, "after 4345 steps the loss is still above 1e-6. Round up."),
-        (3451, "start from the loss 36, not from 1."),
-        (8696, "the factor is 1 − 2·0.001 = 0.998, not 0.999: the curvature is 2."),
-    ):
-        if value == wrong:
-            raise Incorrect(f"You gave {value:g}: {why}")
-    expect_number(value, 4346, "solve 36 · 0.998^(2t) < 1e-6 for t and round up.")
-    return "No computer needed 4346 steps to find this out: the closed form did."
-
-
 steps_at_0_001 = Question(
     "How many steps from w = 5 until (w+1)² is below 1e-6, at rate 0.001?",
-    _grade_steps_at_0_001,
+    grade_number(
+        4346,
+        mistakes={
+            4310: "ten times 431 is a good guess, but the exact number is not quite proportional.",
+            8691: "the loss is the square of the distance: it shrinks by 0.998² per step.",
+            4345: "after 4345 steps the loss is still above 1e-6. Round up.",
+            3451: "start from the loss 36, not from 1.",
+            8696: "the factor is 1 − 2·0.001 = 0.998, not 0.999: the curvature is 2.",
+        },
+        otherwise="solve 36 · 0.998^(2t) < 1e-6 for t and round up.",
+        right="No computer needed 4346 steps to find this out: the closed form did.",
+    ),
     hints=(
         "The loss after t steps is 36 · (1 − 2·0.001)^(2t).",
         "math.ceil(math.log(1e-6 / 36) / (2 * math.log(0.998)))",
@@ -288,9 +258,9 @@ def _grade_name_the_regimes(answer):
         f"name all six runs, A to F; you named {', '.join(sorted(given)) or 'none'}.",
     )
     if all(regime is ... for regime in given.values()):
-        call(lambda: ...)  # an untouched stub
+        raise NotAttempted
     for name, right in _MYSTERY_REGIMES.items():
-        chosen = _choice(given[name], REGIMES)
+        chosen = choice(given[name], REGIMES)
         if chosen != right:
             why = _MIXED_UP.get(frozenset({chosen, right}), "Look at the path once more.")
             raise Incorrect(f"Run {name} is not {chosen!r}. {why}")
@@ -310,18 +280,14 @@ name_the_regimes = Question(
 
 
 def _grade_best_rate_and_factor(answer):
-    rate, factor = (number(part) for part in _pair(answer, "(rate, factor per step)"))
-    for wrong, why in (
-        (0.02, "at 2/100 the steep direction keeps jumping between two points. A bit less."),
-        (
-            0.01,
-            "1/100 solves the steep direction at once, but leaves the flat one a factor of 0.99.",
-        ),
-        (1, "at 1/1 the flat direction is solved at once, but the steep one has the factor −99."),
-        (2 / 99, "2 / (λ_max − λ_min) is above the limit 2/100."),
-    ):
-        if math.isclose(rate, wrong, rel_tol=1e-4):
-            raise Incorrect(f"The rate {rate:g}: {why}")
+    rate, factor = map(number, pair(answer, "give a pair: (rate, factor per step)."))
+    mistakes = {
+        0.02: "at 2/100 the steep direction keeps jumping between two points. A bit less.",
+        0.01: "1/100 solves the steep direction at once, but leaves the flat one a factor of 0.99.",
+        1: "at 1/1 the flat direction is solved at once, but the steep one has the factor −99.",
+        2 / 99: "2 / (λ_max − λ_min) is above the limit 2/100.",
+    }
+    expect_none_of(rate, mistakes, near=1e-4, reply="The rate {value:g}: {why}")
     right = 2 / 101
     why = "make the two factors equal in size: 1 − η = 100η − 1."
     expect(math.isclose(rate, right, rel_tol=1e-3), f"The rate {rate:g} is not the best: {why}")
@@ -415,7 +381,7 @@ detector = Question(
 
 
 def _grade_free_the_loss(answer):
-    first, second = (number(part) for part in _pair(answer, "(first rate, second rate)"))
+    first, second = map(number, pair(answer, "give a pair: (first rate, second rate)."))
     expect(first > 0 and second > 0, "Both rates must be greater than 0.")
     schedule = piecewise_constant([199], [first, second])
     run = descend(log_cosh_ravine(), GradientDescent(), schedule, 400)

@@ -7,47 +7,43 @@ from functools import cache
 
 import numpy as np
 
-from course_utils.exercises import Incorrect, Question, call, expect, expect_number, number
+from course_utils.exercises import (
+    Incorrect,
+    Question,
+    Wording,
+    call,
+    expect,
+    grade_choice,
+    grade_number,
+    number,
+)
 from course_utils.exercises.rate_strips import STRIPS
 from course_utils.schedules import Schedule, cosine, polynomial, with_warmup
 
-
-def _grade_number(known: dict[float, str], expected: float, why: str, meaning: str, **tolerance):
-    """A grader for a number: typical wrong numbers have their own answer."""
-
-    def grade(answer):
-        value = number(answer)
-        for wrong, reason in known.items():
-            if math.isclose(value, wrong, rel_tol=2e-6, abs_tol=1e-12):
-                raise Incorrect(f"You gave {value:g}: {reason}")
-        expect_number(value, expected, why, **tolerance)
-        return meaning
-
-    return grade
-
-
-def _letter(answer, allowed: str) -> str:
-    expect(isinstance(answer, str), f"answer with a letter in quotes, got {answer!r}.")
-    letter = answer.strip().upper()
-    expect(len(letter) == 1 and letter in allowed, f"answer one of {', '.join(allowed)}.")
-    return letter
+_WORDING = Wording(
+    chosen="{chosen}: {why}",
+    unknown="answer one of {options}.",
+    not_text="answer with a letter in quotes, got {answer!r}.",
+    quote="",
+)
 
 
 # --------------------------------------------------------------------------------- predictions
 
 half_the_rate = Question(
     "The floor of the noisy parabola is 0.026 at the rate 0.1. What is it at 0.05?",
-    _grade_number(
-        {
+    grade_number(
+        0.05 / (2 * 1.95),
+        mistakes={
             0.026: "smaller steps pass less of the noise on; the floor cannot stay the same.",
             0.0065: "that is a quarter. The variance of w is proportional to the rate, and the "
             "loss is proportional to that variance.",
             0.052: "a smaller rate gives a lower floor, not a higher one.",
             0.0: "every constant rate has a floor: the noise never stops.",
         },
-        0.05 / (2 * 1.95),
-        "half the rate, about half the floor.",
-        "η/(2(2−η)) is 0.0128: half the rate, a bit less than half the floor.",
+        otherwise="half the rate, about half the floor.",
+        right="η/(2(2−η)) is 0.0128: half the rate, a bit less than half the floor.",
+        near=2e-6,
         rtol=0.06,
     ),
     hints=(
@@ -59,18 +55,18 @@ half_the_rate = Question(
 )
 
 
-def _grade_decay_or_not(answer):
-    letter = _letter(answer, "ABC")
-    if letter == "A":
-        raise Incorrect("A: the decay slows the run down: 0.99 per step costs it a factor of ten.")
-    if letter == "C":
-        raise Incorrect("C: they look alike in a linear plot. On a logarithmic axis they do not.")
-    return "Without noise the constant rate keeps its speed; the decayed one gives some away."
-
-
 decay_or_not = Question(
     "(w+1)², no noise, 20 steps: A decayed from 0.2, B constant 0.2, C the same. Which is lower?",
-    _grade_decay_or_not,
+    grade_choice(
+        "B",
+        {
+            "A": "the decay slows the run down: 0.99 per step costs it a factor of ten.",
+            "B": "Without noise the constant rate keeps its speed; the decayed one gives some "
+            "away.",
+            "C": "they look alike in a linear plot. On a logarithmic axis they do not.",
+        },
+        _WORDING,
+    ),
     hints=(
         "The distance is multiplied by 1 − 2η.",
         "Which of the two has the larger η at step 10?",
@@ -81,16 +77,17 @@ decay_or_not = Question(
 
 where_it_freezes = Question(
     "Rate 0.01 · 0.9^t on (w+1)² from w = 5: where is w after infinitely many steps?",
-    _grade_number(
-        {
+    grade_number(
+        6 * math.exp(-0.2) - 1,
+        mistakes={
             -1.0: "the minimum would need an infinite sum of rates. Here they add up to 0.1.",
             5.0: "it does move: the rates add up to 0.1.",
             4.88: "that is one step. How far do all of them go together?",
             3.8: "that adds up the first gradient, 12, times 0.1; but the slope falls on the way.",
         },
-        6 * math.exp(-0.2) - 1,
-        "the distance 6 is multiplied by about exp(−2·Σ rates).",
-        "6·exp(−2·0.1) − 1 = 3.91: eighteen per cent of the way, and no step more.",
+        otherwise="the distance 6 is multiplied by about exp(−2·Σ rates).",
+        right="6·exp(−2·0.1) − 1 = 3.91: eighteen per cent of the way, and no step more.",
+        near=2e-6,
         atol=0.03,
     ),
     hints=(
@@ -103,16 +100,17 @@ where_it_freezes = Question(
 
 keras_decay = Question(
     "SGD(lr=1, decay=1e-6): what is the rate after 100 epochs of 938 updates?",
-    _grade_number(
-        {
+    grade_number(
+        1 / 1.0938,
+        mistakes={
             1.0: "the decay acts from the first update on.",
             0.5: "halved only after a million updates; 100 epochs are 93 800.",
             0.9999: "you counted epochs. Keras counts updates: 93 800 of them.",
             0.9062: "that subtracts decay · updates. The rate is divided by 1 + decay · updates.",
         },
-        1 / 1.0938,
-        "divide 1 by 1 + 1e-6 · 93 800.",
-        "0.914: in a hundred epochs it loses nine per cent. Nothing happens at epoch 100.",
+        otherwise="divide 1 by 1 + 1e-6 · 93 800.",
+        right="0.914: in a hundred epochs it loses nine per cent. Nothing happens at epoch 100.",
+        near=2e-6,
         atol=0.0006,
     ),
     hints=(
@@ -124,18 +122,18 @@ keras_decay = Question(
 )
 
 
-def _grade_restarts(answer):
-    letter = _letter(answer, "ABC")
-    if letter == "A":
-        raise Incorrect("A: article 001 says so too. Look at the paired differences below.")
-    if letter == "B":
-        raise Incorrect("B: three restarts cost nothing measurable here. Look at the figure below.")
-    return "Over one cosine of the same length, no difference is detected on any of the splits."
-
-
 restarts = Question(
     "Cosine with restarts against one cosine: A it wins 1–2 points, B it loses, C no difference?",
-    _grade_restarts,
+    grade_choice(
+        "C",
+        {
+            "A": "article 001 says so too. Look at the paired differences below.",
+            "B": "three restarts cost nothing measurable here. Look at the figure below.",
+            "C": "Over one cosine of the same length, no difference is detected on any of the "
+            "splits.",
+        },
+        _WORDING,
+    ),
     hints=(
         "Both end at a rate of zero after the same number of updates.",
         "What does a restart change, if the network was not stuck?",
@@ -278,8 +276,9 @@ fix_boundary = Question(
 
 gamma_per_update = Question(
     "0.96 per epoch of 62 updates; your scheduler steps after every update. Which gamma?",
-    _grade_number(
-        {
+    grade_number(
+        0.96 ** (1 / 62),
+        mistakes={
             0.96: "that decays by 0.96 per update: after one epoch the rate is 0.08 of its start.",
             0.96**62: "that is the decay of 62 epochs. You need the 62nd *root*.",
             0.96 / 62: "gammas multiply; dividing the factor does not undo 62 multiplications.",
@@ -287,9 +286,9 @@ gamma_per_update = Question(
             - 0.04 / 62: "very close (0.9994 lowers the rate by 0.9608 per epoch), but exact is as "
             "easy: which factor, 62 times, is 0.96?",
         },
-        0.96 ** (1 / 62),
-        "find the factor that multiplied 62 times gives 0.96.",
-        "0.96^(1/62) = 0.99934. Always ask: per what?",
+        otherwise="find the factor that multiplied 62 times gives 0.96.",
+        right="0.96^(1/62) = 0.99934. Always ask: per what?",
+        near=2e-6,
         rtol=4e-6,
     ),
     hints=("gamma^62 = 0.96.", "0.96 ** (1 / 62)"),
@@ -299,16 +298,17 @@ gamma_per_update = Question(
 
 natural_rate = Question(
     "Which k makes natural_exponential(0.1, 1, k) equal to exponential(0.1, 1, 0.96)?",
-    _grade_number(
-        {
+    grade_number(
+        -math.log(0.96),
+        mistakes={
             0.96: "the same number means exp(−0.96) = 0.38 per step there.",
             0.04: "close, but exp(−0.04) = 0.9608.",
             math.log(0.96): "the sign: the formula has a minus already.",
             math.exp(-0.96): "that is what 0.96 becomes there. You need the other direction.",
         },
-        -math.log(0.96),
-        "solve exp(−k) = 0.96.",
-        "k = −ln 0.96 = 0.0408. Base e is a notation, not a speed.",
+        otherwise="solve exp(−k) = 0.96.",
+        right="k = −ln 0.96 = 0.0408. Base e is a notation, not a speed.",
+        near=2e-6,
         atol=2e-5,
     ),
     hints=("exp(−k) must be 0.96.", "Take logarithms."),
@@ -318,8 +318,9 @@ natural_rate = Question(
 
 area_of_a_cosine = Question(
     "The area under cosine(0.5, 930) over 930 updates, to one per cent?",
-    _grade_number(
-        {
+    grade_number(
+        cosine(0.5, 930).area(930),
+        mistakes={
             465: "that is the constant rate, 0.5 · 930.",
             930: "the peak is 0.5, not 2.",
             0.25: "that is the mean rate. The area is the sum over all updates.",
@@ -327,9 +328,10 @@ area_of_a_cosine = Question(
             296.06: "that is a quarter period (2/π of the rectangle). This cosine goes from 1 to "
             "−1, lifted by 1 and halved.",
         },
-        cosine(0.5, 930).area(930),
-        "a half cosine is as much above its middle as below: mean 0.25.",
-        "0.25 · 930 = 232.5, the same as a straight line to 0: at small rates they train alike.",
+        otherwise="a half cosine is as much above its middle as below: mean 0.25.",
+        right="0.25 · 930 = 232.5, the same as a straight line to 0: at small rates they train "
+        "alike.",
+        near=2e-6,
         rtol=0.01,
     ),
     hints=("What is the mean of ½(1 + cos x) from 0 to π?", "½ · 0.5 · 930"),
@@ -424,15 +426,12 @@ _LOOKS = {
 
 
 def _spot(strip: int, right: str, meaning: str, hint: str) -> Question:
-    def grade(answer):
-        letter = _letter(answer, "".join(DIAGNOSES))
-        if letter != right:
-            raise Incorrect(f"{letter}: then {_LOOKS[letter]}. Look again at strip {strip}.")
-        return meaning
-
+    replies = {
+        letter: f"then {looks}. Look again at strip {strip}." for letter, looks in _LOOKS.items()
+    }
     return Question(
         f"Strip {strip} announces: {STRIPS[strip].announcement} What went wrong?",
-        grade,
+        grade_choice(right, replies | {right: meaning}, _WORDING),
         hints=(hint, f"Then {_LOOKS[right]}."),
         solution=right,
         explanation=f"{right}: {DIAGNOSES[right]}. {meaning}\n\n"

@@ -7,27 +7,29 @@ import math
 import numpy as np
 
 from course_utils.descent import descend
-from course_utils.exercises import Incorrect, Question, call, expect, expect_number, number
+from course_utils.exercises import (
+    Incorrect,
+    Question,
+    Wording,
+    call,
+    expect,
+    expect_none_of,
+    expect_number,
+    grade_choice,
+    grade_number,
+    number,
+    pair,
+)
 from course_utils.optimizers import Adam, GradientDescent, Optimizer
 from course_utils.problems import abc_surface, linear_regression, quadratic
 from course_utils.race import LEVEL, steps_to_arrive
 
-
-def _mistakes(value: float, table: tuple[tuple[float, str], ...], rtol: float = 0.01) -> None:
-    """Raise `Incorrect` with the reason if `value` is one of the typical wrong answers."""
-    for wrong, why in table:
-        if math.isclose(value, wrong, rel_tol=rtol, abs_tol=1e-12):
-            raise Incorrect(f"You gave {value:g}: {why}")
-
-
-def _choice(answer, allowed: tuple[str, ...]) -> str:
-    """`answer` as one of the allowed words."""
-    words = ", ".join(f'"{word}"' for word in allowed)
-    expect(isinstance(answer, str), f"answer with one of {words}, got {answer!r}.")
-    for word in allowed:
-        if answer.strip().lower() == word.lower():
-            return word
-    raise Incorrect(f"answer with one of {words}, got {answer!r}.")
+_WORDING = Wording(
+    chosen="“{chosen}”: {why}",
+    unknown="answer with one of {options}, got {answer!r}.",
+    not_text="answer with one of {options}, got {answer!r}.",
+    quote='"',
+)
 
 
 # -------------------------------------------------------------------------- 4.2 steep and flat
@@ -66,26 +68,22 @@ along_the_floor = Question(
 # ------------------------------------------------------------------------------- 4.3 the stall
 
 
-def _grade_predict_the_stall(answer):
-    value = number(answer)
-    _mistakes(
-        value,
-        (
-            (100, "that is gradient descent. Adagrad's second step is only 1/√2 long."),
-            (10_000, "you forgot the factor 2: the distance is 2√n, not √n."),
-            (50, "that is fewer than gradient descent needs; Adagrad only ever slows down."),
-            (200, "the distance grows like the root of the steps, not like half of them."),
-        ),
-    )
-    expect(2400 <= value <= 2700, f"You gave {value:g}: solve 2√n = 100 for n.")
-    return (
-        "2√n = 100 gives n = 2500 (exactly 2574): 25 times slower, and the next 100 take 7500 more."
-    )
-
-
 predict_the_stall = Question(
     "How many steps does Adagrad need to cover 100 rates on a constant slope?",
-    _grade_predict_the_stall,
+    grade_number(
+        2550,
+        mistakes={
+            100: "that is gradient descent. Adagrad's second step is only 1/√2 long.",
+            10_000: "you forgot the factor 2: the distance is 2√n, not √n.",
+            50: "that is fewer than gradient descent needs; Adagrad only ever slows down.",
+            200: "the distance grows like the root of the steps, not like half of them.",
+        },
+        otherwise="solve 2√n = 100 for n.",
+        right="2√n = 100 gives n = 2500 (exactly 2574): 25 times slower, and the next 100 take "
+        "7500 more.",
+        near=0.01,
+        atol=150,
+    ),
     hints=("The distance after n steps is about 2√n.", "2√n = 100, so √n = 50."),
     solution=2500,
     explanation="2√2500 = 100. The exact sum 1 + 1/√2 + 1/√3 + … passes 100 at step 2574.",
@@ -95,23 +93,19 @@ predict_the_stall = Question(
 # --------------------------------------------------------------------------------- 4.5 momentum
 
 
-def _grade_heavy_ball_limit(answer):
-    word = _choice(answer, ("below", "at", "above"))
-    if word == "below":
-        raise Incorrect(
-            "“below”: that is Nesterov's form. The heavy ball's memory of the last step brakes the "
-            "jump from wall to wall."
-        )
-    if word == "at":
-        raise Incorrect(
-            "“at”: the memory changes the limit; work out w(t+1) for steps that alternate."
-        )
-    return "It is 2(1 + β)/λ = 3.8 for β = 0.9: alternating gradients cancel in the average."
-
-
 heavy_ball_limit = Question(
     "Is the largest stable rate of the heavy ball below, at or above 2/λ?",
-    _grade_heavy_ball_limit,
+    grade_choice(
+        "above",
+        {
+            "below": "that is Nesterov's form. The heavy ball's memory of the last step brakes the "
+            "jump from wall to wall.",
+            "at": "the memory changes the limit; work out w(t+1) for steps that alternate.",
+            "above": "It is 2(1 + β)/λ = 3.8 for β = 0.9: alternating gradients cancel in the "
+            "average.",
+        },
+        _WORDING,
+    ),
     hints=(
         "Near the limit the weight jumps from wall to wall, so the gradients alternate in sign.",
         "The sum g − βg + β²g − … = g/(1 + β): momentum makes alternating steps shorter.",
@@ -125,24 +119,20 @@ heavy_ball_limit = Question(
 
 
 def _grade_first_steps_of_adam(answer):
-    expect(
-        isinstance(answer, (tuple, list)) and len(answer) == 2,
-        f"give a pair (with correction, without correction), got {answer!r}.",
-    )
-    corrected, bare = number(answer[0]), number(answer[1])
+    why = f"give a pair (with correction, without correction), got {answer!r}."
+    corrected, bare = map(number, pair(answer, why))
     expect(
         math.isclose(corrected, 1, rel_tol=0.01),
         f"with the correction m̂ = g and v̂ = g² at the first step; you gave {corrected:g}.",
     )
-    for wrong, why in (
-        (1, "without the correction m and v are not what they will be: m = 0.1 g, v = 0.001 g²."),
-        (0.1, "m is too small by a factor of 10, but v is too small as well, and it is below."),
-        (10, "that is RMSprop with α = 0.99. Here m = 0.1 g and √v = √0.001 g."),
-        (31.6, "v is too small by 1000, which gives 31.6; but m is too small by 10."),
-        (100, "v stands under a root."),
-    ):
-        if math.isclose(bare, wrong, rel_tol=0.01):
-            raise Incorrect(f"You gave {bare:g} without correction: {why}")
+    mistakes = {
+        1: "without the correction m and v are not what they will be: m = 0.1 g, v = 0.001 g².",
+        0.1: "m is too small by a factor of 10, but v is too small as well, and it is below.",
+        10: "that is RMSprop with α = 0.99. Here m = 0.1 g and √v = √0.001 g.",
+        31.6: "v is too small by 1000, which gives 31.6; but m is too small by 10.",
+        100: "v stands under a root.",
+    }
+    expect_none_of(bare, mistakes, near=0.01, reply="You gave {value:g} without correction: {why}")
     expect(
         math.isclose(bare, 10**0.5, rel_tol=0.01),
         f"You gave {bare:g} without correction: compute 0.1 / √0.001.",
@@ -164,24 +154,21 @@ first_steps_of_adam = Question(
 
 # -------------------------------------------------------------------- 4.7 and 4.8 race and turn
 
-_RACE = {
-    "momentum": "momentum needs 609 steps: it is limited by the wall, like gradient descent.",
-    "RMSprop": "RMSprop needs 402 steps: a larger rate would be faster, but then its floor, "
-    "½ Σ λ (η/2)², is above 0.01.",
-    "Adam": "Adam is second with 77 steps. One rule may use much larger rates here.",
-}
-
-
-def _grade_who_wins(answer):
-    word = _choice(answer, (*_RACE, "Adagrad"))
-    if word in _RACE:
-        raise Incorrect(f"“{word}”: {_RACE[word]}")
-    return "Adagrad, in four steps: it may start with the rate 10, because it slows down by itself."
-
-
 who_wins = Question(
     "Which rule arrives first on the A-B-C surface, each at its best rate?",
-    _grade_who_wins,
+    grade_choice(
+        "Adagrad",
+        {
+            "momentum": "momentum needs 609 steps: it is limited by the wall, like gradient "
+            "descent.",
+            "RMSprop": "RMSprop needs 402 steps: a larger rate would be faster, but then its "
+            "floor, ½ Σ λ (η/2)², is above 0.01.",
+            "Adam": "Adam is second with 77 steps. One rule may use much larger rates here.",
+            "Adagrad": "Adagrad, in four steps: it may start with the rate 10, because it slows "
+            "down by itself.",
+        },
+        _WORDING,
+    ),
     hints=(
         "Which rule can afford a very large rate, because it becomes smaller by itself?",
         "There is no noise and no changing slope here: the stall does not matter.",
@@ -238,14 +225,12 @@ who_notices = Question(
 
 def _grade_after_scaling(answer):
     value = number(answer)
-    _mistakes(
-        value,
-        (
-            (100_000, "the number of steps depends on the condition number, and that has changed."),
-            (2, "almost: with all curvatures equal to 2, what is the factor 1 − 0.5·2?"),
-            (0, "the scaling changes the shape of the valley; somebody still has to walk down."),
-        ),
-    )
+    mistakes = {
+        100_000: "the number of steps depends on the condition number, and that has changed.",
+        2: "almost: with all curvatures equal to 2, what is the factor 1 − 0.5·2?",
+        0: "the scaling changes the shape of the valley; somebody still has to walk down.",
+    }
+    expect_none_of(value, mistakes, near=0.01)
     expect(value >= 1, f"You gave {value:g}: a number of steps, at least 1.")
     expect_number(value, 1, "the condition number is 1 now, and both curvatures are 2.")
     return "Both curvatures are 2, and 1 − 0.5·2 = 0: one step, as in lesson 1."
@@ -395,20 +380,17 @@ write_rmsprop = Question(
 )
 
 
-def _grade_missing_correction(answer):
-    word = _choice(answer, ("m", "v", "both"))
-    if word == "m":
-        raise Incorrect(
-            "“m”: without the correction of m alone the first step would be 0.1 long, too short."
-        )
-    if word == "both":
-        raise Incorrect("“both”: then the first step would be 0.1/√0.001 = 3.16 long, not 31.6.")
-    return "1/√(1 − 0.999^t) is 31.6, 22.4, 18.3, …: v is too small, m is right."
-
-
 missing_correction = Question(
     "Steps of 31.6, 22.4, 18.3, 15.8 on a slope of 1 at rate 1: which correction is missing?",
-    _grade_missing_correction,
+    grade_choice(
+        "v",
+        {
+            "m": "without the correction of m alone the first step would be 0.1 long, too short.",
+            "v": "1/√(1 − 0.999^t) is 31.6, 22.4, 18.3, …: v is too small, m is right.",
+            "both": "then the first step would be 0.1/√0.001 = 3.16 long, not 31.6.",
+        },
+        _WORDING,
+    ),
     hints=(
         "Compute the first step for each of the three cases.",
         "1/√0.001 = 31.6, and 31.6/√2 = 22.4.",
@@ -418,50 +400,43 @@ missing_correction = Question(
 )
 
 
-def _grade_floor_of_rmsprop(answer):
-    value = number(answer)
-    _mistakes(
-        value,
-        (
-            (0.01, "that is ½·50·0.02². The jump is one rate long, from −η/2 to +η/2."),
-            (0.005, "½·λ·(η/2)²: you forgot the factor ½."),
-            (0, "that would be gradient descent. RMSprop divides by the gradient's own size."),
-            (0.25, "that is ½·λ·η/2: the distance enters squared."),
-        ),
-    )
-    expect_number(value, 0.0025, "it ends at ±η/2; put that into ½·50·w².", rtol=0.02)
-    return "½·50·0.01² = 0.0025. Halve the rate, and the floor falls to a quarter."
-
-
 floor_of_rmsprop = Question(
     "On which loss does RMSprop end on ½·50·w² at the constant rate 0.02?",
-    _grade_floor_of_rmsprop,
+    grade_number(
+        0.0025,
+        mistakes={
+            0.01: "that is ½·50·0.02². The jump is one rate long, from −η/2 to +η/2.",
+            0.005: "½·λ·(η/2)²: you forgot the factor ½.",
+            0: "that would be gradient descent. RMSprop divides by the gradient's own size.",
+            0.25: "that is ½·λ·η/2: the distance enters squared.",
+        },
+        otherwise="it ends at ±η/2; put that into ½·50·w².",
+        right="½·50·0.01² = 0.0025. Halve the rate, and the floor falls to a quarter.",
+        near=0.01,
+        rtol=0.02,
+    ),
     hints=("Every step has the length η: from −η/2 to +η/2 and back.", "½ · 50 · 0.01²"),
     solution=0.0025,
     explanation="The cycle is at ±η/2, so the loss is ½ λ (η/2)².",
 )
 
 
-def _grade_largest_heavy_ball_rate(answer):
-    value = number(answer)
-    _mistakes(
-        value,
-        (
-            (0.08, "that is 2/λ, the limit without momentum."),
-            (2 * 1.8 / 2.6 / 25, "that is Nesterov's limit, 2(1+β)/((1+2β)λ)."),
-            (0.4, "2/(1−β)/λ is a wide-spread guess; look at the left figure of 4.5."),
-            (3.6, "do not forget to divide by the curvature."),
-            (0.016, "2(1−β)/λ would be smaller than without momentum; the ball may go faster."),
-        ),
-        rtol=1e-3,
-    )
-    expect_number(value, 0.144, "the limit is 2(1 + β)/λ.", rtol=1e-3)
-    return "2·1.8/25 = 0.144, almost twice the limit of gradient descent."
-
-
 largest_heavy_ball_rate = Question(
     "What is the largest stable rate of the heavy ball, β = 0.8, at the curvature 25?",
-    _grade_largest_heavy_ball_rate,
+    grade_number(
+        0.144,
+        mistakes={
+            0.08: "that is 2/λ, the limit without momentum.",
+            2 * 1.8 / 2.6 / 25: "that is Nesterov's limit, 2(1+β)/((1+2β)λ).",
+            0.4: "2/(1−β)/λ is a wide-spread guess; look at the left figure of 4.5.",
+            3.6: "do not forget to divide by the curvature.",
+            0.016: "2(1−β)/λ would be smaller than without momentum; the ball may go faster.",
+        },
+        otherwise="the limit is 2(1 + β)/λ.",
+        right="2·1.8/25 = 0.144, almost twice the limit of gradient descent.",
+        near=1e-3,
+        rtol=1e-3,
+    ),
     hints=("On λ = 1 the limits in 4.5 were 3 for β = 0.5 and 3.8 for β = 0.9.", "2(1 + β)/λ"),
     solution=0.144,
     explanation="2(1 + 0.8)/25.",
@@ -528,11 +503,7 @@ def _clients():
 
 def _defend(client, problem, budget, level, choice):
     """Run the chosen rule; return a sentence for a success, raise `Incorrect` for a failure."""
-    expect(
-        isinstance(choice, (tuple, list)) and len(choice) == 2,
-        f'"{client}": give a pair (rule, rate), got {choice!r}.',
-    )
-    rule, lr = choice
+    rule, lr = pair(choice, f'"{client}": give a pair (rule, rate), got {choice!r}.')
     expect(
         isinstance(rule, Optimizer),
         f'"{client}": the rule must be an object such as Adam(), got {rule!r}.',
