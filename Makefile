@@ -4,6 +4,7 @@ PYTHON    ?= python3
 PIP_ARGS  ?=
 VENV      ?= .venv
 NB        ?=
+ARGS      ?=
 LAB_ARGS  ?=
 NOTEBOOKS ?= notebooks
 
@@ -30,12 +31,12 @@ HANGS := -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test lint unit nbval test-browser run bench readme clean
+.PHONY: help install lab test lint unit nbval test-browser run cifar100 bench readme clean
 
 help: ## this list
 	@echo "A hands-on course on the learning rate. First of all: make lab"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter, PIP_ARGS=... is handed to pip (see README.md)."
 
@@ -77,6 +78,9 @@ test-browser: install ## every lesson in JupyterLab in a real browser (NB=01 for
 
 run: install ## execute all notebooks in place and clean them (NB=01 for one)
 	@$(PY) tools/notebooks.py run $(NB)
+
+cifar100: install ## train lesson 6's networks on CIFAR-100: hours, can be stopped (ARGS=--dry-run)
+	@$(PY) -m course_utils.cifar_study $(ARGS)
 
 bench: install ## measure speed and memory, as one table
 	@$(PY) tests/benchmarks/run.py
