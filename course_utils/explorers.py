@@ -237,6 +237,8 @@ class Explorer:
             button.on_click(self._pressed)
         for control in self.controls.values():
             control.observe(self._moved, "value")
+            if control.has_trait("tooltip") and control.tooltip is None:
+                control.tooltip = getattr(control, "description", "")  # else browsers show "null"
         row = widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap"))
         above = [self.task_text] if self.task else []
         self.widget = widgets.VBox([*above, *self.controls.values(), row, self.image, self.status])

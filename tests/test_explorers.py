@@ -287,6 +287,7 @@ def test_static_picture_says_the_state_and_leaves_the_explorer_alone(explorer):
 def test_every_control_is_labeled_and_moves_by_keyboard(explorer):
     for control in explorer.controls.values():
         assert control.description
+        assert control.tooltip
         assert control.continuous_update
         assert getattr(control, "step", 1) > 0
         assert control.layout.width == "min(100%, 46em)", "it must fit a narrow window"
