@@ -213,3 +213,142 @@ def test_record_is_read_back(tmp_path, monkeypatch):
     assert provenance["command"] == "python -m course_utils.choice_study results tiny"
     assert {"date", "torch", "numpy", "python", "course_utils", "cpu_seconds"} <= set(provenance)
     json.loads((tmp_path / "07_tiny.json").read_text(), parse_constant=pytest.fail)
+
+
+# --- The records ----------------------------------------------------------------------------------
+
+
+class Recorded(dict):
+    """The records, each read when it is asked for."""
+
+    def __missing__(self, study):
+        path = RESULTS / f"07_{study}.json"
+        if not path.exists():
+            pytest.skip(f"to be recorded: {C.COMMAND} {study}")
+        self[study] = C.load(path)
+        return self[study]
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    return Recorded()
+
+
+def rank_correlation(x, y):
+    """Spearman's: the correlation of the ranks."""
+    ranks = [np.argsort(np.argsort(values)) for values in (x, y)]
+    return np.corrcoef(*ranks)[0, 1]
+
+
+@pytest.mark.parametrize("study", C.STUDIES)
+def test_records_are_complete_small_and_say_where_they_come_from(recorded, study):
+    tables = recorded[study]
+    assert (RESULTS / f"07_{study}.json").stat().st_size < 200_000
+    for table in tables.values():
+        assert table.meta["provenance"]["command"] == f"{C.COMMAND} {study}"
+        assert (np.diff(table.lrs) > 0).all() and table.metrics
+        for values in table.metrics.values():
+            assert values.shape == (len(table.lrs), len(table.seeds))
+
+
+def test_grid_wins_on_one_axis_and_random_on_two(recorded):
+    for table in recorded["table"].values():
+        assert table.edge("test_accuracy") is None
+        for n in (2, 3, 4, 6, 8):
+            grid, random = (C.simulate(table, kind, n, draws=500) for kind in ("grid", "random"))
+            assert grid.mean() > random.mean() + 0.005
+        grid = C.simulate(table, "grid", 9, draws=500, axes=2)
+        random = C.simulate(table, "random", 9, draws=500, axes=2)
+        assert random.mean() > grid.mean() + 0.003
+
+
+def test_range_test_is_close_to_the_oracle_with_one_rule(recorded):
+    for method, table in recorded["table"].items():
+        oracle = table.mean("test_accuracy").max()
+        rates = C.range_tests(method, range(3))
+        assert C.accuracy_at(table, rates["minimum / 10"]).mean() > oracle - 0.015
+        assert oracle > 0.95
+    momentum = recorded["table"]["momentum"]
+    steep = C.accuracy_at(momentum, C.range_tests("momentum", range(3))["steepest"])
+    assert steep.mean() < momentum.mean("test_accuracy").max() - 0.015
+
+
+def test_default_rate_of_adam_loses_at_a_short_budget(recorded):
+    table = recorded["table"]["adam"]
+    lost = table.mean("test_accuracy").max() - C.accuracy_at(table, 1e-3)
+    assert 0.03 < lost < 0.09
+    windows = {
+        name: table.lrs[table.mean("test_accuracy") >= 0.9]
+        for name, table in recorded["table"].items()
+    }
+    decades = {name: math.log10(rates[-1] / rates[0]) for name, rates in windows.items()}
+    assert decades["adam"] > decades["momentum"] + 0.2
+
+
+def test_only_proximal_steps_make_weights_zero(recorded):
+    zeros = {name: table.mean("zeros") for name, table in recorded["zeros"].items()}
+    assert (zeros.pop("L1, proximal") > 0.5).all()
+    assert all((fraction <= 0.07).all() for fraction in zeros.values())
+    size = recorded["zeros"]["L1"].mean("size")
+    assert size[1] / size[0] == pytest.approx(10, rel=0.5)  # as the rates: 0.5 and 0.05
+
+
+def test_limit_of_the_rate_falls_with_the_batch(recorded):
+    for budget in ("steps", "epochs"):
+        tables = [recorded["batch_sizes"][f"batch {b}, equal {budget}"] for b in (512, 64, 8, 1)]
+        limits = [table.limit("train_loss", 2.0) for table in tables]
+        assert limits == sorted(limits, reverse=True) and limits[0] >= 3.9 * limits[-1]
+
+
+def test_scale_moves_the_best_rate_and_difficulty_does_not(recorded):
+    best = {n: t.lrs[t.best("train_loss")] for n, t in recorded["tasks"].items()}
+    assert not any(table.edge("train_loss") for table in recorded["tasks"].values())
+    counts = [best[f"{k} classes"] for k in (2, 5, 10)]
+    assert max(counts) / min(counts) < 2.2
+    assert best["inputs x 1/4"] / best["inputs x 4"] > 3
+
+
+def test_best_rate_by_test_loss_grows_with_the_amount_of_data(recorded):
+    tables = [recorded["amounts"][f"{n} examples"] for n in (40, 100, 300, 1000)]
+    best = [table.lrs[table.best("test_loss")] for table in tables]
+    assert best == sorted(best) and best[-1] > 5 * best[0]
+
+
+def test_rate_is_a_clock(recorded):
+    table = recorded["clock"]["200 images"]
+    slow = (table.lrs >= 0.005) & (table.lrs <= 0.2)
+    for name in ("train_loss", "test_loss"):
+        mean = table.mean(name)[slow]
+        assert (mean.max() - mean.min()) / mean.mean() < 0.01
+    np.testing.assert_allclose(table.lrs * table.mean("steps"), table.meta["area"])
+
+
+def test_small_rate_does_not_regularize(recorded):
+    table = recorded["gap"]["noise 0, L2 0"]
+    usable = table.lrs <= 1.001
+    width = (table.mean("test_loss") - table.mean("train_loss"))[usable]
+    assert rank_correlation(table.lrs[usable], width) > 0.9
+    low = table.lrs <= 0.1001
+    assert rank_correlation(table.lrs[low], table.mean("test_accuracy")[low]) > 0.8
+    middle = (table.lrs > 0.045) & (table.lrs < 0.47)
+    at_level = table.mean("test_loss at level")[middle]
+    assert len(at_level) == 4 and at_level.max() / at_level.min() < 1.06
+
+
+def test_larger_rate_is_better_with_wrong_labels(recorded):
+    table = recorded["gap"]["noise 0.2, L2 0"]
+    larger, smaller = (np.abs(table.lrs - rate).argmin() for rate in (0.464, 0.215))
+    loss = table.metrics["test_loss at level"]
+    difference = loss[smaller] - loss[larger]
+    difference = difference[np.isfinite(difference)]
+    assert len(difference) >= 6
+    assert difference.mean() > 2 * difference.std(ddof=1) / math.sqrt(len(difference))
+
+
+def test_batch_normalization_widens_the_window(recorded):
+    decades = {}
+    for name in ("plain", "batch normalization"):
+        table = recorded["layers"][name]
+        rates = table.lrs[table.mean("test_accuracy") >= 0.95]
+        decades[name] = math.log10(rates[-1] / rates[0])
+    assert decades["batch normalization"] >= decades["plain"] + 1.5
