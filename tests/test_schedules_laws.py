@@ -1,9 +1,9 @@
 """Laws that every schedule, or every schedule of a kind, obeys; arguments drawn by Hypothesis."""
 
+import dataclasses
 import pickle
 import subprocess
 import sys
-import time
 from fractions import Fraction
 
 import numpy as np
@@ -532,13 +532,15 @@ def test_as_schedule():
     assert as_schedule(np.float32(0.5)) == as_schedule(0.5) == constant(0.5)
 
 
-def test_a_million_steps_take_well_under_a_second():
-    """The aim is 0.1 s on an idle machine; here only a loop over steps must show."""
-    steps = np.arange(1_000_000)
-    for schedule in (cosine(0.1, 10**6), cosine_restarts(0.1, 10), noisy_linear_cosine(0.1, 10**6)):
-        start = time.process_time()
-        schedule(steps)
-        assert time.process_time() - start < 0.8, schedule.name
+@pytest.mark.parametrize(
+    "schedule", [cosine(0.1, 10**6), cosine_restarts(0.1, 10), noisy_linear_cosine(0.1, 10**6)]
+)
+def test_all_steps_are_computed_at_once(schedule):
+    """One call of the formula for the whole array; how long it takes is for `make bench`."""
+    calls = []
+    counted = dataclasses.replace(schedule, rate=lambda t: calls.append(t.size) or schedule.rate(t))
+    assert np.array_equal(counted(np.arange(1000)), schedule(np.arange(1000)))
+    assert calls == [1000]
 
 
 def test_import_needs_numpy_only():
