@@ -31,7 +31,7 @@ HANGS := -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test lint unit nbval test-browser run cifar100 bench readme clean
+.PHONY: help install lab test lint unit nbval test-browser run slides cifar100 bench readme clean
 
 help: ## this list
 	@echo "A hands-on course on the learning rate. First of all: make lab"
@@ -78,6 +78,9 @@ test-browser: install ## every lesson in JupyterLab in a real browser (NB=01 for
 
 run: install ## execute all notebooks in place and clean them (NB=01 for one)
 	@$(PY) tools/notebooks.py run $(NB)
+
+slides: install ## a lecture of each lesson in slides/, for the browser (NB=01 for one)
+	@$(PY) tools/slides.py $(NB)
 
 cifar100: install ## train lesson 6's networks on CIFAR-100: hours, can be stopped (ARGS=--dry-run)
 	@$(PY) -m course_utils.cifar_study $(ARGS)

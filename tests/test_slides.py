@@ -1,0 +1,153 @@
+"""Slides: what is shown, what goes into the notes, and that nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+import doctest
+import hashlib
+import importlib
+import re
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+# By name: the folder slides/ that the tool writes would make linters take this for a package.
+slides = importlib.import_module("slides")
+
+PIXEL = "iVBORw0KGgo="
+
+
+def markdown(source: str, slide: str) -> nbformat.NotebookNode:
+    return new_markdown_cell(source, metadata={"slideshow": {"slide_type": slide}})
+
+
+def code(
+    source: str, slide: str, *tags: str, alt: str = "", text: str = ""
+) -> nbformat.NotebookNode:
+    outputs = []
+    if alt:
+        data = {"image/png": PIXEL, "text/plain": alt}
+        metadata = {"image/png": {"alt": alt}}
+        outputs = [new_output("execute_result", data, metadata=metadata, execution_count=1)]
+    elif text:
+        outputs = [new_output("stream", name="stdout", text=text)]
+    metadata = {"slideshow": {"slide_type": slide}, "tags": list(tags)}
+    return new_code_cell(source, metadata=metadata, outputs=outputs)
+
+
+def alternatives(html: str) -> list[str]:
+    found = []
+    parser = HTMLParser()
+    parser.handle_startendtag = parser.handle_starttag = lambda tag, attributes: (
+        found.append(dict(attributes)["alt"]) if tag == "img" else None
+    )
+    parser.feed(html)
+    return found
+
+
+@pytest.fixture
+def lesson() -> nbformat.NotebookNode:
+    return new_notebook(
+        cells=[
+            markdown("# 7 · A lesson\n\nTitle", "slide"),
+            code("import hidden", "skip"),
+            markdown("Question with $x^2$", "slide"),
+            code(
+                "prediction = ...\nex.q.check(prediction)", "fragment", "exercise", text="not yet"
+            ),
+            code("shown()", "fragment", text="an output"),
+            markdown("Explanation", "skip"),
+            code("draw()", "slide", "hide-input", alt='A "curve" & a line'),
+            code("claims.trial('002-C1')", "subslide", "hide-input", text="verdict"),
+            markdown("**Teaching remark.** Ask.", "notes"),
+            code("explorer = e()\nexplorer", "slide", text="live text"),
+            code("explorer.static(lr=1)", "skip", alt="A still"),
+        ]
+    )
+
+
+@pytest.fixture
+def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand-ins for reveal.js and MathJax, with their sums."""
+    for name in slides.FILES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("@import url(font.css);\n/* </script> */", encoding="utf-8")
+    digest = hashlib.sha256(b"@import url(font.css);\n/* </script> */").hexdigest()
+    monkeypatch.setattr(slides, "FILES", dict.fromkeys(slides.FILES, digest))
+    return tmp_path
+
+
+def test_the_examples_in_the_tool() -> None:
+    assert doctest.testmod(slides).failed == 0
+
+
+def test_what_is_shown_and_what_is_told(lesson: nbformat.NotebookNode) -> None:
+    before = nbformat.writes(lesson)
+    shown = {cell.source: slides.slide_type(cell) for cell in slides.for_lecture(lesson).cells}
+    assert shown["prediction = ...\nex.q.check(prediction)"] == "skip"
+    assert shown["Explanation"] == "notes"
+    assert shown["claims.trial('002-C1')"] == "fragment"
+    assert shown["explorer = e()\nexplorer"] == "skip"
+    assert shown["explorer.static(lr=1)"] == "slide"
+    assert nbformat.writes(lesson) == before  # the notebook itself is left alone
+
+
+def test_a_full_slide_is_split() -> None:
+    long = "\n".join(f"x{i} = {i}" for i in range(20))
+    cells = [markdown("## 7.1 A section", "slide"), code(long, "fragment"), code(long, "fragment")]
+    kinds = [slides.slide_type(c) for c in slides.for_lecture(new_notebook(cells=cells)).cells]
+    assert kinds == ["slide", "fragment", "subslide"]
+
+
+def test_the_page(lesson: nbformat.NotebookNode, vendor: Path) -> None:
+    page = slides.render(lesson, vendor)
+    body = re.search(r'<div class="slides">(.*)</main>', page, re.DOTALL)[1]
+    notes = " ".join(re.findall(r'<aside class="notes">(.*?)</aside>', body, re.DOTALL))
+    assert "<title>7 · A lesson</title>" in page
+    assert "Explanation" in notes
+    assert "Ask." in notes
+    for hidden in ("import hidden", "draw()", "not yet", "live text", "Out[", "In&nbsp;["):
+        assert hidden not in body
+    for shown in ("an output", "verdict", "$x^2$"):
+        assert shown in body
+    assert alternatives(body) == ['A "curve" & a line', "A still"]
+    assert body.count("<section>") == body.count("</section>") == 4 + 4
+    assert body.count('class="fit"') == 4
+
+
+def test_the_page_loads_nothing_from_elsewhere(lesson: nbformat.NotebookNode, vendor: Path) -> None:
+    page = slides.render(lesson, vendor)
+    assert slides.outside(page) == []
+    assert "<\\/script> */" in page  # a program cannot end its own element
+
+
+def test_a_changed_file_is_refused(vendor: Path) -> None:
+    assert slides.wrong_files(vendor) == []
+    (vendor / "reveal.js/dist/reveal.js").write_text("something else", encoding="utf-8")
+    (vendor / "mathjax/es5/tex-svg-full.js").unlink()
+    assert slides.wrong_files(vendor) == ["reveal.js/dist/reveal.js", "mathjax/es5/tex-svg-full.js"]
+
+
+def test_without_npm_one_sentence_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(slides, "VENDOR", slides.ROOT / "slides" / ".none")
+    monkeypatch.setattr(slides.shutil, "which", lambda name: None)
+    assert slides.main([]) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "install Node.js" in told
+
+
+def test_without_a_network_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def no_network(command, **options):
+        return subprocess.CompletedProcess(command, 1, "", "ENOTFOUND")
+
+    monkeypatch.setattr(slides, "ROOT", tmp_path)
+    monkeypatch.setattr(slides.shutil, "which", lambda name: "npm")
+    monkeypatch.setattr(slides.subprocess, "run", no_network)
+    with pytest.raises(slides.Problem, match="Is there a network"):
+        slides.fetch(tmp_path / "vendor")

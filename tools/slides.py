@@ -1,0 +1,278 @@
+"""Make a lecture of each lesson: one HTML file that needs no network, with speaker notes.
+
+Usage: python tools/slides.py [01 02 ... | paths]     writes slides/01_....html
+
+nbconvert makes the slides from the slide types of the cells. reveal.js, which moves them, and
+MathJax, which draws the formulas, are written into each file. They come from npm, once, into
+slides/.vendor; the network is needed for that and for nothing else.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters import SlidesExporter
+
+from notebooks import ROOT, chosen
+
+OUT = ROOT / "slides"
+VENDOR = OUT / ".vendor"
+TEMPLATE = ROOT / "tools" / "slides_template"
+PACKAGES = ("reveal.js@4.6.1", "mathjax@3.2.2")
+# More than about 24 lines need smaller letters, and these are as small as a back row can read.
+MOST_LINES = 32
+# What is used of them, and the SHA-256 sum that each file must have.
+SUMS = (TEMPLATE / "vendor.sha256").read_text(encoding="utf-8").splitlines()
+FILES = {name: wanted for wanted, name in map(str.split, SUMS)}
+
+
+class Problem(Exception):
+    """Something is missing, said in plain words."""
+
+
+# --- reveal.js and MathJax ------------------------------------------------------------------------
+
+
+def wrong_files(folder: Path) -> list[str]:
+    """Return which of FILES are missing or different below a folder."""
+    return [
+        name
+        for name, wanted in FILES.items()
+        if not (folder / name).is_file()
+        or hashlib.sha256((folder / name).read_bytes()).hexdigest() != wanted
+    ]
+
+
+def fetch(vendor: Path) -> Path:
+    """Return the folder with reveal.js and MathJax; fetch them with npm if they are not there."""
+    modules = vendor / "node_modules"
+    if not wrong_files(modules):
+        return modules
+    by_hand = f"copy {modules.relative_to(ROOT)} from a machine on which `make slides` has worked"
+    npm = shutil.which("npm")
+    if not npm:
+        raise Problem(
+            "Slides need reveal.js and MathJax, which are fetched once with npm, and there is no "
+            f"npm here: install Node.js, or {by_hand}."
+        )
+    print(f"Fetching {' and '.join(PACKAGES)}, once.", flush=True)
+    vendor.mkdir(parents=True, exist_ok=True)
+    (vendor / "package.json").write_text('{"private": true}\n', encoding="utf-8")
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
+    command = [npm, "install", *options, *PACKAGES]
+    try:
+        done = subprocess.run(command, cwd=vendor, timeout=600, capture_output=True, text=True)
+    except subprocess.TimeoutExpired:
+        raise Problem(f"npm did not answer within ten minutes. Try again, or {by_hand}.") from None
+    if done.returncode:
+        print(done.stderr[-2000:], file=sys.stderr)
+        raise Problem(
+            f"npm could not fetch reveal.js and MathJax. Is there a network? If not, {by_hand}."
+        )
+    if wrong := wrong_files(modules):
+        raise Problem(f"npm delivered something else than expected: {', '.join(wrong)}.")
+    return modules
+
+
+# --- from a notebook to slides --------------------------------------------------------------------
+
+
+def slide_type(cell: nbformat.NotebookNode) -> str:
+    """Return the slide type of a cell, "-" for none."""
+    return cell.metadata.get("slideshow", {}).get("slide_type", "-")
+
+
+def set_slide_type(cell: nbformat.NotebookNode, value: str) -> None:
+    """Give a cell a slide type."""
+    cell.metadata.setdefault("slideshow", nbformat.NotebookNode())["slide_type"] = value
+
+
+def has_picture(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell shows a figure."""
+    return any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+
+
+def is_live(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell shows an explorer, of which the stored notebook has the text only."""
+    last = cell.source.rstrip().rpartition("\n")[2]
+    return cell.cell_type == "code" and re.fullmatch(r"\w*explorer", last) is not None
+
+
+def is_guess(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell is the place for a prediction; the question stands in the cell above it."""
+    return cell.cell_type == "code" and ".check(prediction)" in cell.source
+
+
+def is_verdict(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell does nothing but show the box of a claim."""
+    return cell.cell_type == "code" and "claims." in cell.source and not has_picture(cell)
+
+
+def stills_for_explorers(cells: list[nbformat.NotebookNode]) -> None:
+    """Put the still picture that follows an explorer in its place on the slides."""
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    for cell, following in zip(code, [*code[1:], None]):
+        if is_live(cell):
+            if following is not None and has_picture(following):
+                if slide_type(following) == "skip":
+                    set_slide_type(following, slide_type(cell))
+                following.metadata["transient"] = {"remove_source": True}
+            set_slide_type(cell, "skip")
+
+
+def lines(cell: nbformat.NotebookNode) -> int:
+    """Return roughly how high a cell is on a slide, in lines of code.
+
+    >>> lines(nbformat.v4.new_code_cell("a = 1\\nb = 2"))
+    2
+    """
+    if cell.cell_type == "markdown":
+        return sum(1 + len(line) // 75 for line in cell.source.splitlines() if line)
+    shown = not cell.metadata.get("transient", {}).get("remove_source")
+    count = cell.source.count("\n") + 1 if shown else 0
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        if "image/png" in data:
+            count += 18
+        elif "text/html" in data:
+            count += 5
+        else:
+            count += output.get("text", data.get("text/plain", "")).count("\n") + 1
+    return count
+
+
+def split_full_slides(cells: list[nbformat.NotebookNode], most: int = MOST_LINES) -> None:
+    """Let a fragment that would make its slide too full begin a slide of its own."""
+    full = 0
+    for cell in cells:
+        kind = slide_type(cell)
+        if kind in ("slide", "subslide"):
+            full = lines(cell)
+        elif kind in ("fragment", "-"):
+            full += lines(cell)
+            if kind == "fragment" and full > most:
+                set_slide_type(cell, "subslide")
+                full = lines(cell)
+
+
+def for_lecture(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a copy of a notebook to be shown: no plumbing, explanations in the speaker notes."""
+    notebook = copy.deepcopy(notebook)
+    stills_for_explorers(notebook.cells)
+    started = False
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if is_guess(cell) and slide_type(cell) in ("fragment", "-"):
+            set_slide_type(cell, "skip")
+        if is_verdict(cell) and slide_type(cell) == "subslide":
+            set_slide_type(cell, "fragment")  # the figure stays in sight while the verdict is read
+        if "exercise" in tags:
+            cell.outputs = []
+        if "hide-input" in tags:
+            cell.metadata["transient"] = {"remove_source": True}
+        if cell.cell_type == "markdown" and slide_type(cell) == "skip" and started:
+            set_slide_type(cell, "notes")
+        started = started or slide_type(cell) in ("slide", "subslide")
+    split_full_slides(notebook.cells)
+    return notebook
+
+
+def title(notebook: nbformat.NotebookNode) -> str:
+    """Return the first heading of a notebook.
+
+    >>> title(
+    ...     nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 1 · A rate\\n\\nx")])
+    ... )
+    '1 · A rate'
+    """
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    found = re.search(r"^# +(.+?)\s*$", text, re.MULTILINE)
+    return found[1] if found else "Slides"
+
+
+# --- into one file --------------------------------------------------------------------------------
+
+
+def for_style_element(css: str) -> str:
+    """Return CSS that loads nothing: without its @import lines.
+
+    >>> for_style_element("@import url(./fonts/a.css);\\nbody { margin: 0 }").strip()
+    'body { margin: 0 }'
+    """
+    return re.sub(r"@import [^;]*;", "", css)
+
+
+def for_script_element(program: str) -> str:
+    """Return a program that may stand between script tags.
+
+    >>> for_script_element('x = "</script>"')
+    'x = "<\\\\/script>"'
+    """
+    return re.sub(r"</(script)", r"<\\/\1", program, flags=re.IGNORECASE)
+
+
+def deck(modules: Path, heading: str) -> dict:
+    """Return what the template writes into the file besides the cells."""
+    texts = {name: (modules / name).read_text(encoding="utf-8") for name in FILES}
+    css = [for_style_element(text) for name, text in texts.items() if name.endswith(".css")]
+    programs = [for_script_element(text) for name, text in texts.items() if name.endswith(".js")]
+    start = (TEMPLATE / "start.js").read_text(encoding="utf-8")
+    return {"title": heading, "css": "\n".join(css), "programs": programs, "start": start}
+
+
+def render(notebook: nbformat.NotebookNode, modules: Path) -> str:
+    """Return the slides of a notebook as one HTML page."""
+    exporter = SlidesExporter(
+        template_name=TEMPLATE.name,
+        extra_template_basedirs=[str(TEMPLATE.parent)],
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    resources = {"deck": deck(modules, title(notebook))}
+    page, _ = exporter.from_notebook_node(for_lecture(notebook), resources=resources)
+    return page
+
+
+def outside(page: str) -> list[str]:
+    """Return what a page would load from elsewhere when it is opened.
+
+    >>> outside('<img src="data:image/png;base64,AA"><link href="a.css"><script src="b.js">')
+    ['a.css', 'b.js']
+    """
+    page = re.sub(r"(<script\b[^>]*>).*?</script>", r"\1", page, flags=re.DOTALL)
+    loaded = re.findall(r"<(?:img|script|iframe|source|video)\b[^>]*?\bsrc=[\"']([^\"']+)", page)
+    styles = re.findall(r"<link\b[^>]*?\bhref=[\"']([^\"']+)", page)
+    css = "\n".join(re.findall(r"<style\b[^>]*>(.*?)</style>", page, re.DOTALL))
+    imports = re.findall(r"@import ([^;]+);|url\([\"']?((?!data:|#)[^)\"']+)", css)
+    imports = ["".join(pair) for pair in imports]
+    return [name for name in styles + loaded + imports if not name.startswith("data:")]
+
+
+def main(arguments: list[str]) -> int:
+    """Write the slides of the chosen lessons; return 0 when all went well."""
+    paths = chosen(arguments)
+    try:
+        modules = fetch(VENDOR)
+    except Problem as problem:
+        print(f"make slides: {problem}", file=sys.stderr)
+        return 1
+    for path in paths:
+        page = render(nbformat.read(path, as_version=4), modules)
+        target = OUT / f"{path.stem}.html"
+        draft = target.with_suffix(".tmp")
+        draft.write_text(page, encoding="utf-8")
+        os.replace(draft, target)
+        print(f"{target.relative_to(ROOT)}: {len(page) / 1e6:.1f} MB", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
