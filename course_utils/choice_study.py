@@ -643,7 +643,7 @@ def load(path: str | PathLike[str]) -> dict[str, Table]:
     }
 
 
-def main(arguments: Sequence[str]) -> None:
+def record_all(arguments: Sequence[str]) -> None:
     """Record the studies that are named after the folder, or all."""
     for study in arguments[1:] or STUDIES:
         record(study, arguments[0])
@@ -675,4 +675,4 @@ def _ends(trained: Sweep) -> Table:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    record_all(sys.argv[1:])

@@ -206,7 +206,7 @@ def test_bad_arguments_are_refused_before_any_work(call, message):
 def test_record_is_read_back(tmp_path, monkeypatch):
     study = lambda: {"arm": small(test_loss=[1.234567, 2.0, math.nan, math.inf])}  # noqa: E731
     monkeypatch.setattr(C, "STUDIES", {"tiny": study})
-    C.main([str(tmp_path)])
+    C.record_all([str(tmp_path)])
     found = C.load(tmp_path / "07_tiny.json")["arm"]
     np.testing.assert_array_equal(found.metrics["test_loss"][:, 0], [1.2346, 2, np.nan, np.nan])
     provenance = found.meta["provenance"]
