@@ -26,11 +26,20 @@ FLOORS = [
     ["batches"],
     ["training", "sweep"],
     ["activity", "curvature", "search"],
-    ["adaptive_study", "choice_study", "cifar_study", "decay_study", "edge_study"],
+    [
+        "adaptive_study",
+        "choice_study",
+        "cifar_study",
+        "decay_study",
+        "edge_study",
+        "regularization_study",
+    ],
     ["plots"],
     ["explorers"],
-    ["burst", "decay_views", "designer", "race"],
+    ["burst", "choice_views", "decay_views", "designer", "race"],
     ["article", "claims"],
+    ["cheat_sheet"],
+    ["ledger_browser"],
     ["exercises"],
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
