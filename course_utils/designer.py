@@ -36,17 +36,22 @@ def _linear_cosine(lr: float, D: int, floor: float) -> Schedule:
     return schedules.linear_cosine(lr * (1 - floor), D, beta=floor / (1 - floor))
 
 
+def _last(lr: float, floor: float) -> float:
+    """The rate at the end, without the digits that binary fractions add: 0.014, not 0.01399…9."""
+    return float(f"{lr * floor:.12g}")
+
+
 # Each decay takes (peak, number of steps D, floor as a fraction of the peak) and ends at the floor.
 _DECAYS: dict[str, Callable[[float, int, float], Schedule]] = {
     "constant": lambda lr, D, floor: schedules.constant(lr),
     "piecewise constant": lambda lr, D, floor: schedules.piecewise_constant(
-        [D // 3, 2 * D // 3], [lr, lr * floor**0.5, lr * floor]
+        [D // 3, 2 * D // 3], [lr, lr * floor**0.5, _last(lr, floor)]
     ),
     "exponential": lambda lr, D, floor: schedules.exponential(lr, D, floor),
     "inverse time": lambda lr, D, floor: schedules.inverse_time(lr, D, 1 / floor - 1),
-    "linear": lambda lr, D, floor: schedules.polynomial(lr, D, end_lr=lr * floor),
+    "linear": lambda lr, D, floor: schedules.polynomial(lr, D, end_lr=_last(lr, floor)),
     "polynomial, power 2": lambda lr, D, floor: schedules.polynomial(
-        lr, D, end_lr=lr * floor, power=2.0
+        lr, D, end_lr=_last(lr, floor), power=2.0
     ),
     "cosine": lambda lr, D, floor: schedules.cosine(lr, D, alpha=floor),
     "cosine restarts": lambda lr, D, floor: schedules.cosine_restarts(
@@ -208,8 +213,9 @@ def _in_words(data: Mapping[str, Any], final: float) -> str:
         return text + f"{bad} of {len(data['final'])} runs diverged."
     verdict = "better" if data["gain"] > 0 else "worse"
     clear = abs(data["gain"]) > 2 * data["gain_error"]
+    change = "Lower" if data["gain"] >= 0 else "Higher"
     return text + (
-        f"Lower by {data['gain']:.3f} ± {data['gain_error']:.3f}: "
+        f"{change} by {abs(data['gain']):.3f} ± {data['gain_error']:.3f}: "
         + (f"{verdict} than every constant rate." if clear else "no difference detected.")
     )
 

@@ -237,6 +237,7 @@ class Explorer:
             button.on_click(self._pressed)
         for control in self.controls.values():
             control.observe(self._moved, "value")
+            control.layout.max_width = control.layout.max_width or "100%"  # in a narrow window
             if control.has_trait("tooltip") and control.tooltip is None:
                 control.tooltip = getattr(control, "description", "")  # else browsers show "null"
         row = widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap"))
