@@ -540,7 +540,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--seeds", type=int, default=3)
     add("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     add("--device", default="auto", help="cpu, cuda, mps")
-    add("--threads", type=int, default=os.cpu_count(), help="of the CPU (all)")
+    add("--threads", type=int, default=_processors(), help="of the CPU (all)")
     add("--minutes", type=float, help="stop after about so long")
     add("--dry-run", action="store_true", help="list the runs that are left, and stop")
     chosen = parser.parse_args(arguments)
@@ -573,6 +573,11 @@ def _list(work: Path, chosen: argparse.Namespace, precision: str) -> None:
     text = f", {epochs} epochs" if epochs else ""
     text += f", {short} of them short (200 updates)" if short else ""
     _say(f"{len(left)} runs are left{text}")
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _say(text: str) -> None:

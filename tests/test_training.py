@@ -319,7 +319,11 @@ def test_bfloat16_is_close_but_not_equal_and_leaves_the_weights_float32():
     settings = {"optimizer": "adam", "schedule": 0.005, "steps": 30, "batch_size": 16}
     model = small_cnn()
     run = train(small_cnn(), images(), **settings)
+    formats = set()
+    model[0].register_forward_hook(lambda *args: formats.add((args[0].training, args[2].dtype)))
     half = train(model, images(), precision="bfloat16", **settings)
+    # Training in bfloat16, the final loss in float32.
+    assert formats == {(True, torch.bfloat16), (False, torch.float32)}
     assert (run.loss != half.loss).any()
     np.testing.assert_allclose(half.loss, run.loss, rtol=0.1, atol=0.03)
     assert {p.dtype for p in model.parameters()} == {torch.float32}
