@@ -8,7 +8,7 @@ Reveal.initialize({
   await MathJax.startup.promise;
   await MathJax.typesetPromise([document.querySelector(".slides")]);
   await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
-  const room = Reveal.getConfig().height - 36;
+  const room = Reveal.getConfig().height - 54; // the number of the slide stands below
   const slides = document.querySelector(".slides");
   slides.classList.add("measuring");
   for (const body of document.querySelectorAll(".fit")) {
