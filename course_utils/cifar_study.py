@@ -394,6 +394,13 @@ def collect(work: str | os.PathLike[str], results: str | os.PathLike[str], group
 
     Raises:
         ValueError: if the file holds runs on other images.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     collect(folder, folder, "dead")  # nothing is finished yet
+        ...     load(Path(folder) / "06_dead.json")
+        []
     """
     path = Path(results) / f"06_{group}.json"
     runs = {result.plan.name: result for result in load(path)} if path.exists() else {}
