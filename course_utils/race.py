@@ -291,7 +291,7 @@ def race(task: str = "RMSprop beats Adam") -> Explorer:
         {
             "surface": widgets.Dropdown(options=_pairs(SURFACES), description="surface", **wide),
             "rotation": widgets.SelectionSlider(
-                options=_pairs(ANGLES), description="turned by (degrees)", **wide
+                options=_pairs(ANGLES), description="turned by (°)", **wide
             ),
             "rule": widgets.Dropdown(
                 options=_pairs(RULES), value="Adam", description="optimizer", **wide

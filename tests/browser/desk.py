@@ -33,6 +33,14 @@ VIEWPORT = {"width": 1280, "height": 1400}
 report: list[str] = []
 """What is measured but not judged; printed at the end."""
 
+
+def note(line: str) -> None:
+    """Keep a line for the report, on disk as well: a run that is stopped loses nothing."""
+    report.append(line)
+    with (ARTIFACTS / "report.txt").open("a", encoding="utf-8") as stream:
+        print(line, file=stream)
+
+
 BAD_STATES = ("dead", "restarting", "autorestarting")
 
 

@@ -19,7 +19,8 @@ FOCUSED = """(box, selector) =>
 CUT_OFF = """box => {
   const edge = box.getBoundingClientRect().right + 1, found = [];
   for (const part of box.querySelectorAll('.widget-slider, select, button, img, .widget-html')) {
-    if (part.getBoundingClientRect().right > edge) found.push(part.className || part.tagName);
+    const over = part.getBoundingClientRect().right - edge;
+    if (over > 0) found.push(`${part.tagName} ${part.className}: ${over.toFixed(0)} px too far`);
     if (part.scrollWidth > part.clientWidth + 2 && part.matches('.widget-html'))
       found.push('scrolls: ' + part.className);
   }

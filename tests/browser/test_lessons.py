@@ -8,7 +8,7 @@ import shutil
 
 import desk
 import pytest
-from desk import ARTIFACTS, ROOT, report
+from desk import ARTIFACTS, ROOT, note
 from explorer_hands import Hands, told
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -58,7 +58,7 @@ def exercise(notebook: desk.Notebook):
 def test_all_cells_run_without_an_error(lesson, folder):
     lesson.photograph(folder)  # what is never scrolled into view is never drawn
     slow = [f"cell {i} {s:.1f} s" for s, i in lesson.durations()[:4] if s >= 1]
-    report.append(f"{lesson.name}: all cells in {lesson.seconds:.0f} s; {', '.join(slow)}")
+    note(f"{lesson.name}: all cells in {lesson.seconds:.0f} s; {', '.join(slow)}")
     assert lesson.errors() == []
     assert lesson.page.get_by_text("Error displaying widget").count() == 0
     assert lesson.console == []
@@ -92,9 +92,9 @@ def test_explorers_follow_the_keyboard(lesson, folder):
 def test_explorers_are_quick_and_the_last_move_wins(lesson):
     for index in explorers(lesson):
         hands = Hands(lesson, index)
-        report.append(f"{lesson.name}, explorer in cell {index}: {told(hands.latency())}")
+        note(f"{lesson.name}, explorer in cell {index}: {told(hands.latency())}")
         measured, last_won = hands.burst()
-        report.append(f"{lesson.name}, explorer in cell {index}: {measured}")
+        note(f"{lesson.name}, explorer in cell {index}: {measured}")
         assert last_won, f"{lesson.name}, cell {index}: {measured}"
         hands.reset()
 
