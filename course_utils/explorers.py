@@ -29,6 +29,7 @@ from .problems import Problem, quadratic, shifted_square
 
 RATE = "learning rate η"
 _WIDE = "min(100%, 46em)"
+_FITS = "calc(100% - 4px)"  # in a narrow window; ipywidgets puts 2 px around each control
 _FLOOR = 1e-12  # the foot of the logarithmic loss axes
 
 
@@ -237,7 +238,7 @@ class Explorer:
             button.on_click(self._pressed)
         for control in self.controls.values():
             control.observe(self._moved, "value")
-            control.layout.max_width = control.layout.max_width or "100%"  # in a narrow window
+            control.layout.max_width = control.layout.max_width or _FITS
             if control.has_trait("tooltip") and control.tooltip is None:
                 control.tooltip = getattr(control, "description", "")  # else browsers show "null"
         row = widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap"))

@@ -291,7 +291,7 @@ def test_every_control_is_labeled_and_moves_by_keyboard(explorer):
         assert control.continuous_update
         assert getattr(control, "step", 1) > 0
         assert control.layout.width == "min(100%, 46em)", "it must fit a narrow window"
-        assert control.layout.max_width == "100%"
+        assert control.layout.max_width == "calc(100% - 4px)"
     assert explorer.image.layout.max_width == "100%"
     for text in (explorer.status.value, explorer.task_text.value):
         assert 'role="status"' in text and 'aria-live="polite"' in text

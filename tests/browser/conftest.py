@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 
@@ -20,21 +21,35 @@ def browser_path() -> str | None:
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        pytest.skip(
+def missing() -> str | None:
+    """Return what is missing on this machine, in one sentence, or None."""
+    if importlib.util.find_spec("playwright") is None:
+        return (
             "Playwright is not installed, so nothing was tried in a browser "
             "(.venv/bin/python -m pip install -c constraints.txt -e '.[browser]' installs it)."
         )
-    path = browser_path()
-    if path is None:
-        pytest.skip(
+    if browser_path() is None:
+        return (
             "There is no Chromium or Chrome on this machine, so nothing was tried in a browser "
             "(on Debian, apt install chromium installs it)."
         )
+    return None
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Where something is missing, one skipped test says it once."""
+    reason = missing()
+    if reason:
+        del items[1:]
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    path = browser_path()
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     flags = [*FLAGS, *(["--no-sandbox"] if root else [])]
     with sync_playwright() as playwright:
