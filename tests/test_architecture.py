@@ -48,7 +48,7 @@ NUMPY_ONLY = {*FLOORS[0], *FLOORS[1], *FLOORS[2], "descent", "article", "claims"
 DRAWING = {"matplotlib", "ipywidgets", "PIL", "IPython"}
 # What each part may use beside the standard library and the floors below it.
 ALLOWED = {
-    "cifar_files": {"numpy", "pooch", "requests", "tqdm"},  # requests comes with pooch
+    "cifar_files": {"numpy", "pooch", "requests", "tqdm"},
     "sweep": {"numpy", "tqdm"},  # shows gradients written by hand: no torch
     "plots": {"numpy", "matplotlib", "PIL"},  # draws records: no training, so no torch
     "explorers": {"numpy", *DRAWING},

@@ -189,7 +189,7 @@ def test_three_kinds_of_layers_begin_with_the_same_weights():
         (lambda: C.simulate(small(), "grid", 8, axes=2), r"n must be a power k\^2"),
         (lambda: C.simulate(small(), "random", 8, draws=0), "draws must be 1 or greater"),
         (lambda: C.range_tests("sgd"), "method must be one of 'momentum', 'adam'"),
-        (lambda: C.record("tabel", "."), "study must be one of .*got 'tabel'"),
+        (lambda: C.record("nothing", "."), "study must be one of .*got 'nothing'"),
         (lambda: C.record("table", "no/such"), "folder must exist, got 'no/such'"),
         (lambda: small().mean("loss"), "name must be one of"),
         (lambda: small(a=[math.nan] * 4).best("a"), "name must be a metric with a finite mean"),
