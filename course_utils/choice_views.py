@@ -153,3 +153,29 @@ def decay_map(ax: Axes, one: Map, top: float = 1.2) -> Axes:
     ax.grid(False)
     ax.figure.colorbar(image, ax=ax, label="validation loss")
     return ax
+
+
+def at_level(ax: Axes, tables: Mapping[str, Table]) -> Axes:
+    """Draw the test loss at equal training loss against the rate: mean and two standard errors.
+
+    Args:
+        ax: where to draw.
+        tables: name -> table from `choice_study.gap`; rates that a seed did not bring to the level
+            are left out.
+
+    Example:
+        >>> table = Table([0.1, 1.0], [0, 1], {"test_loss at level": [[1.0, 3.0], [2.0, np.nan]]})
+        >>> ax = at_level(plots.canvas()[1], {"clean": table})
+        >>> ax.containers[0].lines[0].get_ydata().tolist()
+        [2.0]
+    """
+    for i, (name, table) in enumerate(tables.items()):
+        values = table.metrics["test_loss at level"]
+        kept = np.isfinite(values).all(axis=1)
+        center, count = values[kept].mean(axis=1), values.shape[1]
+        error = values[kept].std(axis=1, ddof=1) / np.sqrt(count)
+        look = {"marker": "os^"[i % 3], "capsize": 4, "label": name, **plots.line_look(i)}
+        ax.errorbar(table.lrs[kept], center, 2 * error, **look)
+    ax.set(xscale="log", xlabel=plots.RATE_LABEL, ylabel="test loss", ylim=(0, None))
+    ax.legend()
+    return ax

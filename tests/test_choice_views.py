@@ -56,3 +56,12 @@ def test_map_writes_every_loss_below_the_top_and_circles_the_best_of_each_column
     assert texts == ["0.60", "0.50", "·", "0.70", "0.40", "·"]
     circles = ax.lines[0]
     assert list(circles.get_xdata()) == [0, 1] and list(circles.get_ydata()) == [0, 1]
+
+
+def test_rates_that_did_not_reach_the_level_are_left_out(ax):
+    metrics = {"test_loss at level": [[np.nan, 1.0], [1.0, 3.0], [2.0, 2.0]]}
+    choice_views.at_level(ax, {"a": Table([0.1, 1, 10], [0, 1], metrics)})
+    line, _, (bars,) = ax.containers[0]
+    assert list(line.get_xdata()) == [1, 10] and list(line.get_ydata()) == [2, 2]
+    first, second = (segment[:, 1] for segment in bars.get_segments())
+    np.testing.assert_allclose([first, second], [[0, 4], [2, 2]])  # 2 ± 2 · √2/√2, 2 ± 0
