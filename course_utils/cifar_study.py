@@ -127,6 +127,9 @@ class Result:
         final_loss: training loss after the last update.
         diverged: as in `Run`.
         meta: updates per epoch, the schedule's formula, and where the numbers come from.
+
+    A run at a constant rate may be published before its end: its whole epochs are those of a
+    shorter run. Then `complete` is False, and there is no final loss.
     """
 
     plan: Plan
@@ -150,6 +153,17 @@ class Result:
                 for e in np.unique(epoch)
             ]
         )
+
+    @property
+    def epochs(self) -> int:
+        """How many whole epochs it has."""
+        return int(self.meta["updates"] // self.meta["updates_per_epoch"])
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is as long as planned."""
+        plan, per_epoch = self.plan, self.meta["updates_per_epoch"]
+        return self.meta["updates"] == (plan.steps or plan.epochs * per_epoch)
 
     def final(self, metric: str) -> float:
         """Return the last value of a metric."""
@@ -239,7 +253,10 @@ def record_run(
     progress: bool = False,
     max_seconds: float | None = None,
 ) -> Result | None:
-    """Make one run; None if it was stopped before its end.
+    """Make one run, or the next part of it; None if nothing of it can be published yet.
+
+    What is left of a run that was stopped: its whole epochs if the rate is constant, because those
+    do not depend on how long the run was to be; otherwise nothing.
 
     Args:
         plan: what to run.
@@ -270,7 +287,24 @@ def record_run(
         checkpoint_every=per_epoch,
         max_seconds=max_seconds,
     )
-    return None if run.meta["interrupted"] else _thin(run, plan, per_epoch)
+    if not run.meta["interrupted"]:
+        return _thin(run, plan, per_epoch)
+    updates = (run.steps - 1) // per_epoch * per_epoch  # whole epochs whose end was measured
+    if updates == 0 or plan.steps or plan.schedule != "constant":
+        return None
+    return replace(_thin(_first(run, updates), plan, per_epoch), final_loss=float("nan"))
+
+
+def _first(run: Run, updates: int) -> Run:
+    """The first updates of a run."""
+    kept = run.metrics["step"] <= updates
+    return replace(
+        run,
+        lr=run.lr[:updates],
+        loss=run.loss[:updates],
+        grad_norm=run.grad_norm[:updates],
+        metrics={name: values[kept] for name, values in run.metrics.items()},
+    )
 
 
 def _observers(plan: Plan, data: Data) -> dict[str, Callable[[nn.Module], Any]]:
@@ -380,17 +414,20 @@ def record(
             checkpoint=work / f"{plan.name}.pt", progress=progress,
             max_seconds=None if seconds is None else max(seconds - spent, 1),
         )  # fmt: skip
-        if result is None:
+        if result is not None:
+            result.meta["provenance"] = _provenance(device, images)
+            write_atomically(work / f"{plan.name}.json", json.dumps(_encode(result)))
+            collect(work, results, plan.group)
+        if result is None or not result.complete:
             say("stopped; the same command goes on from the last finished epoch")
             return False
-        result.meta["provenance"] = _provenance(device, images)
-        write_atomically(work / f"{plan.name}.json", json.dumps(_encode(result)))
         (work / f"{plan.name}.pt").unlink(missing_ok=True)
-        collect(work, results, plan.group)
 
 
 def collect(work: str | os.PathLike[str], results: str | os.PathLike[str], group: str) -> None:
-    """Write the finished runs of a group to `results`/06_<group>.json, beside those in it.
+    """Write the runs of a group to `results`/06_<group>.json, beside those in it.
+
+    Of two recordings of the same run the longer one stays.
 
     Raises:
         ValueError: if the file holds runs on other images.
@@ -404,18 +441,18 @@ def collect(work: str | os.PathLike[str], results: str | os.PathLike[str], group
     """
     path = Path(results) / f"06_{group}.json"
     runs = {result.plan.name: result for result in load(path)} if path.exists() else {}
-    new = {
-        result.plan.name: result for result in _finished(Path(work)) if result.plan.group == group
-    }
+    for result in _recorded(Path(work)):
+        known = runs.get(result.plan.name)
+        if result.plan.group == group and not (known and known.epochs > result.epochs):
+            runs[result.plan.name] = result
     images = {
-        result.meta["provenance"]["images_sha256"]: result.plan.name
-        for result in (runs | new).values()
+        result.meta["provenance"]["images_sha256"]: result.plan.name for result in runs.values()
     }
     if len(images) > 1:
         raise ValueError(
             f"results must hold runs on the same images, got {sorted(images.values())}"
         )
-    ordered = sorted((runs | new).values(), key=lambda result: result.plan.name)
+    ordered = sorted(runs.values(), key=lambda result: result.plan.name)
     # One run per line, so that a new run is one new line.
     lines = ",\n".join(json.dumps(_encode(result), separators=(",", ":")) for result in ordered)
     write_atomically(path, f'{{"runs":[\n{lines}\n]}}\n')
@@ -458,7 +495,7 @@ def fingerprint(data: Data) -> str:
 
 def _left(work: Path, groups: Iterable[str], epochs: int, seeds: int, precision: str) -> list[Plan]:
     """The runs that are not made yet."""
-    done = _finished(work)
+    done = [result for result in _recorded(work) if result.complete]
     names = {result.plan.name for result in done}
     listed = plans(epochs, seeds, precision, done)
     return [plan for plan in listed if plan.group in groups and plan.name not in names]
@@ -481,7 +518,7 @@ def _provenance(device: str, images: str) -> dict[str, Any]:
     }
 
 
-def _finished(work: Path) -> list[Result]:
+def _recorded(work: Path) -> list[Result]:
     return [_decode(json.loads(p.read_text(encoding="utf-8"))) for p in sorted(work.glob("*.json"))]
 
 

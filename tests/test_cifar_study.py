@@ -305,6 +305,51 @@ def test_killed_and_started_again_equals_uninterrupted(root, tmp_path):
     assert len(resumed) == 5
 
 
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_the_whole_epochs_of_a_stopped_run_are_those_of_a_shorter_one(root, tmp_path, schedule):
+    """A schedule knows how long the run is to be; a constant rate does not."""
+    data, plan = cifar100(root), Plan("article", 0.01, 0, epochs=4, schedule=schedule)
+    parts = []
+    while not parts or parts[-1] is None or not parts[-1].complete:  # one update at a time
+        parts.append(record_run(plan, data, checkpoint=tmp_path / "run.pt", max_seconds=1e-9))
+    assert len(parts) == 24
+    if schedule == "cosine":
+        assert parts[:-1] == [None] * 23
+        return
+    assert parts[:6] == [None] * 6  # the end of the first epoch is measured with the next update
+    assert [p.epochs for p in parts[6:]] == [1] * 6 + [2] * 6 + [3] * 5 + [4]
+    shorter = record_run(replace(plan, epochs=2), data)
+    part = parts[12]
+    assert not part.complete and np.isnan(part.final_loss) and not part.diverged
+    for name in ("step", "lr", "loss", "grad_norm", "epoch_loss"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(shorter, name))
+    for name, values in shorter.metrics.items():
+        np.testing.assert_array_equal(part.metrics[name], values)
+
+
+def test_parts_are_published_and_the_longer_recording_stays(root, tmp_path, monkeypatch):
+    settings = {"results": tmp_path / "results", "groups": ["article"], "seeds": 1, "epochs": 3}
+    real, updates = cifar_study.record_run, []
+
+    def stopped(plan, data, *, max_seconds, **options):
+        updates.append(1)
+        return real(plan, data, max_seconds=1e-9, **options)
+
+    def published():
+        return [r.epochs for r in load(tmp_path / "results" / "06_article.json")]
+
+    monkeypatch.setattr(cifar_study, "record_run", stopped)
+    while len(updates) < 14:
+        assert not record(root, work=tmp_path / "a", minutes=1, **settings)
+    assert published() == [2]
+    for _ in range(8):  # another folder, where this run is not as far yet
+        record(root, work=tmp_path / "b", minutes=1, **settings)
+    assert published() == [2]
+    monkeypatch.setattr(cifar_study, "record_run", real)
+    assert record(root, work=tmp_path / "b", **settings)
+    assert published() == [3] * 5
+
+
 # --- the command line --------------------------------------------------------------------------
 
 
