@@ -36,7 +36,7 @@ FLOORS = [
     ],
     ["plots"],
     ["explorers"],
-    ["burst", "choice_views", "decay_views", "designer", "race"],
+    ["burst", "choice_views", "cnn_views", "decay_views", "designer", "race"],
     ["article", "claims"],
     ["cheat_sheet"],
     ["ledger_browser"],

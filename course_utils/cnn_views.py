@@ -1,0 +1,354 @@
+"""The figures of lesson 6: photographs, curves by epoch, dead layers, a training to watch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from torch import nn
+
+from course_utils import plots, validate
+from course_utils.cifar_study import Result
+from course_utils.datasets import Data
+from course_utils.explorers import Explorer
+from course_utils.training import evaluate
+
+_LABELS = {
+    "epoch_loss": "training loss, mean of the epoch",
+    "test_accuracy": "test accuracy",
+    "test_loss": "test loss",
+}
+
+
+def contact_sheet(data: Data, rows: int = 3, cols: int = 8) -> plots.Picture:
+    """Return the first training images of different classes, each above the name of its class.
+
+    Args:
+        data: images of 32 x 32 bytes, from `cifar100` or `synthetic_cifar100`.
+        rows: of the sheet.
+        cols: of the sheet.
+
+    Raises:
+        ValueError: if the data are no images of bytes.
+
+    Example:
+        >>> import tempfile
+        >>> from course_utils.datasets import synthetic_cifar100
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sheet = contact_sheet(synthetic_cifar100(folder, 120, 10), rows=1, cols=3)
+        >>> sheet.alt[:49]
+        'Synthetic images, no photographs, 32 x 32 pixels:'
+    """
+    if not data.train.pixels:
+        raise ValueError(f"data must hold images of bytes, got {data.train.x.dtype}")
+    fig, axes = plots.canvas(rows, cols, size=(max(1.4 * cols, 6), 1.7 * rows + 0.8))
+    firsts = np.sort(np.unique(data.train.y, return_index=True)[1])
+    shown = []
+    for ax, row in zip(np.ravel(axes), firsts):
+        ax.imshow(data.train.x[row].transpose(1, 2, 0), interpolation="nearest")
+        shown.append(data.class_names[data.train.y[row]].replace("_", " "))
+        ax.set_title(shown[-1], fontsize=10)
+    for ax in np.ravel(axes):
+        ax.set_axis_off()
+    kind = "Synthetic images, no photographs" if "synthetic" in data.name else "Photographs"
+    plots.headline(fig, f"{kind}: {data.name}")
+    return plots.picture(fig, f"{kind}, 32 x 32 pixels: {', '.join(shown)}.", colors=256)
+
+
+def by_rate(results: Sequence[Result]) -> dict[float, list[Result]]:
+    """Return rate -> its runs, smallest rate first; every run has one whole epoch at least.
+
+    Example:
+        >>> by_rate([])
+        {}
+    """
+    rates = sorted({result.plan.lr for result in results})
+    found = {lr: [r for r in results if r.plan.lr == lr and r.epochs] for lr in rates}
+    return {lr: runs for lr, runs in found.items() if runs}
+
+
+def per_epoch(result: Result, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return epochs and values: a training loss is the mean of its epoch, others come at its end.
+
+    Args:
+        result: a recorded run.
+        metric: "epoch_loss", or one of `result.metrics`.
+
+    Raises:
+        ValueError: if the run has no such metric.
+
+    Example:
+        >>> from course_utils.cifar_study import Plan
+        >>> step, four = np.arange(4), np.array([4.0, 2.0, 1.0, 1.0])
+        >>> meta = {"updates": 4, "updates_per_epoch": 2}
+        >>> run = Result(Plan("article", 0.1, 0, 2), step, four, four, four, {}, 1.0, False, meta)
+        >>> per_epoch(run, "epoch_loss")
+        (array([1, 2]), array([3., 1.]))
+    """
+    if metric == "epoch_loss":
+        return np.arange(1, result.epochs + 1), result.epoch_loss[: result.epochs]
+    values = result.metrics[validate.one_of("metric", metric, result.metrics)]
+    return result.metrics["step"] / result.meta["updates_per_epoch"], values
+
+
+def epoch_curves(
+    ax: Axes,
+    runs: Mapping[str, Sequence[Result]],
+    metric: str,
+    *,
+    epochs: int | None = None,
+    order: Sequence[str] = (),
+) -> Axes:
+    """Draw a metric by epoch: the mean over seeds, their range, and how many there are.
+
+    Where the seeds are not equally long, the mean ends with the shortest.
+
+    Args:
+        ax: where to draw.
+        runs: label -> recorded runs that differ in their seeds.
+        metric: "epoch_loss", "test_accuracy" or "test_loss".
+        epochs: show only so many.
+        order: all labels that have a color; a line keeps it when others are left out.
+
+    Raises:
+        ValueError: if there is no such metric.
+
+    Example:
+        >>> epoch_curves(plots.canvas()[1], {}, "test_accuracy").get_ylabel()
+        'test accuracy'
+    """
+    order = list(order or runs)
+    for label, seeds in runs.items():
+        i = order.index(label)
+        curves = [per_epoch(result, metric) for result in seeds]
+        length = min(len(values) for _, values in curves)
+        x = curves[0][0][:length]
+        table = np.array([values[:length] for _, values in curves])
+        count = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
+        look = {"marker": "os^Dv"[i % 5], "ms": 5, **plots.line_look(i)}
+        ax.plot(x, table.mean(axis=0), label=f"{label} ({count})", **look)
+        if len(seeds) > 1:
+            low, high = table.min(axis=0), table.max(axis=0)
+            ax.fill_between(x, low, high, color=plots.color(i), alpha=0.18, lw=0)
+    ax.set(xlabel="epoch", ylabel=_LABELS.get(metric, metric.replace("_", " ")))
+    if epochs is not None:
+        ax.set_xlim(-0.2, epochs + 0.2)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    plots.legend(ax)
+    return ax
+
+
+def dead_layers(ax: Axes, result: Result) -> Axes:
+    """Draw the fraction of dead units per layer (up) over the updates (right).
+
+    Args:
+        ax: where to draw.
+        result: a run that was recorded with the measure "dead".
+
+    Raises:
+        ValueError: if the run was recorded without it.
+
+    Example:
+        >>> one = np.zeros(1)
+        >>> metrics = {"step": np.array([0, 5]), "dead": np.array([[0.0, 0.5], [1.0, 1.0]])}
+        >>> from course_utils.cifar_study import Plan
+        >>> run = Result(Plan("dead", 0.1, 0, 1), one, one, one, one, metrics, 4.6, False, {})
+        >>> dead_layers(plots.canvas()[1], run).images[0].get_array().shape
+        (2, 2)
+    """
+    validate.one_of("metric", "dead", result.metrics)
+    dead, step = result.metrics["dead"].T, result.metrics["step"]
+    half = (step[1] - step[0]) / 2
+    extent = (step[0] - half, step[-1] + half, 0.5, len(dead) + 0.5)
+    image = ax.imshow(
+        dead, origin="lower", aspect="auto", cmap="cividis_r", vmin=0, vmax=1, extent=extent
+    )
+    ax.set(xlabel=plots.STEP_LABEL, ylabel="ReLU layer", title=f"rate {result.plan.lr:g}")
+    ax.set_yticks(range(1, len(dead) + 1))
+    ax.grid(False)
+    ax.dead_image = image  # for a color bar
+    return ax
+
+
+# --------------------------------------------------------------------------- the article's figure
+
+
+def compute_article(
+    results: Sequence[Result], shown: Sequence[bool], epochs: int, log: bool
+) -> dict[str, Any]:
+    """Choose what `article` draws.
+
+    Args:
+        results: recorded runs of several rates.
+        shown: for every rate, smallest first, whether to show it.
+        epochs: how many.
+        log: whether the losses have a logarithmic axis.
+
+    Returns:
+        "runs" (label -> results), "order" (all labels), "epochs", "log", and "last": label ->
+        (training loss, test accuracy, epoch) where the shown part ends, means over seeds.
+
+    Raises:
+        ValueError: if `shown` has another length than there are rates.
+
+    Example:
+        >>> compute_article([], [], epochs=1, log=False)["last"]
+        {}
+    """
+    rates = by_rate(results)
+    if len(shown) != len(rates):
+        raise ValueError(f"shown must have {len(rates)} entries, got {len(shown)}")
+    epochs = validate.integer("epochs", epochs, minimum=1)
+    runs = {f"{lr:g}": rates[lr] for lr, on in zip(rates, shown) if on}
+    last = {}
+    for label, seeds in runs.items():
+        end = min(epochs, *(result.epochs for result in seeds))
+        loss = np.mean([result.epoch_loss[end - 1] for result in seeds])
+        accuracy = np.mean([per_epoch(result, "test_accuracy")[1][end] for result in seeds])
+        last[label] = float(loss), float(accuracy), end
+    order = [f"{lr:g}" for lr in rates]
+    return {"runs": runs, "epochs": epochs, "log": bool(log), "last": last, "order": order}
+
+
+def draw_article(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
+    """Draw the two panels of `article` anew; return what they show in words."""
+    for name, metric in (("loss", "epoch_loss"), ("accuracy", "test_accuracy")):
+        ax = artists[name]
+        ax.clear()
+        epoch_curves(ax, data["runs"], metric, epochs=data["epochs"], order=data["order"])
+        ax.set(title=_LABELS[metric], ylabel="")
+    if data["log"]:
+        artists["loss"].set_yscale("log")
+        artists["loss"].yaxis.set_major_formatter("{x:g}")
+        artists["loss"].yaxis.set_minor_formatter("{x:g}")
+    else:
+        artists["loss"].set_ylim(bottom=0)
+    artists["accuracy"].set_ylim(bottom=0)
+    if not data["last"]:
+        return "No rate is chosen."
+    parts = [
+        f"{label}: training loss {loss:.2f}, test accuracy {accuracy:.1%} after {end} "
+        f"epoch{'s' if end > 1 else ''}"
+        for label, (loss, accuracy, end) in data["last"].items()
+    ]
+    return f"Learning rate {'; '.join(parts)}."
+
+
+def article(results: Sequence[Result]) -> Explorer:
+    """Return the article's figure as an explorer: choose rates, epochs and the axis.
+
+    Args:
+        results: recorded runs of at least one rate.
+
+    Raises:
+        ValueError: if there are none.
+
+    Example:
+        >>> article([])
+        Traceback (most recent call last):
+        ValueError: results must contain a run with one whole epoch at least, got none
+    """
+    rates = by_rate(results)
+    if not rates:
+        raise ValueError("results must contain a run with one whole epoch at least, got none")
+    longest = max(result.epochs for result in results)
+    controls: dict[str, widgets.Widget] = {
+        f"rate {lr:g}": widgets.Checkbox(True, description=f"learning rate {lr:g}") for lr in rates
+    }
+    controls["epochs"] = widgets.IntSlider(longest, 1, longest, description="epochs")
+    controls["log"] = widgets.Checkbox(False, description="logarithmic loss")
+    figure, (left, right) = plots.canvas(1, 2, size=(11, 4.4))
+    for ax in (left, right):  # room for what `draw_article` will write
+        ax.set(title="training loss", xlabel="epoch")
+        ax.set_yticks([0, 10], ["0", "10.0"])
+
+    def compute(epochs: int, log: bool, **shown: bool) -> dict[str, Any]:
+        return compute_article(results, list(shown.values()), epochs, log)
+
+    def only(*chosen: float) -> dict[str, bool]:
+        return {f"rate {lr:g}": lr in chosen for lr in rates}
+
+    return Explorer(
+        controls,
+        compute,
+        draw_article,
+        figure,
+        {"loss": left, "accuracy": right},
+        presets={
+            "all": only(*rates),
+            "below 0.005": only(*(lr for lr in rates if lr < 0.005)),
+            "above 0.005": only(*(lr for lr in rates if lr > 0.005)),
+        },
+    )
+
+
+# ------------------------------------------------------------------------------ a run of your own
+
+
+class Watch:
+    """An observer for `train` that draws while the network learns; show it before training.
+
+    Args:
+        data: what is trained on; loss and accuracy are those of the first examples of its training
+            and test splits.
+        examples: how many of each.
+
+    Raises:
+        ValueError: if examples is below 1.
+
+    Example:
+        >>> from course_utils.datasets import digits
+        >>> from course_utils.models import mlp
+        >>> watch = Watch(digits(), examples=50)
+        >>> watch(mlp((64, 10), seed=0)).shape
+        (3,)
+        >>> watch.state[:13]
+        'After 0 s: tr'
+    """
+
+    def __init__(self, data: Data, examples: int = 500) -> None:
+        rows = slice(validate.integer("examples", examples, minimum=1))
+        self.train, self.test = data.train.take(rows), data.test.take(rows)
+        self.guessing = float(np.log(data.classes))
+        self.started: float | None = None
+        self.points: list[tuple[float, float, float]] = []  # seconds, training loss, test accuracy
+        self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
+        self.status = widgets.HTML()
+        self.widget = widgets.VBox([self.image, self.status])
+        self.state = "Nothing is trained yet."
+        self._draw()
+
+    def __call__(self, model: nn.Module) -> np.ndarray:
+        """Measure the model, draw, and return training loss, test loss and test accuracy."""
+        now = time.perf_counter()
+        self.started = self.started if self.started is not None else now
+        loss = evaluate(model, self.train)[0]
+        test_loss, accuracy = evaluate(model, self.test)
+        self.points.append((now - self.started, float(loss), float(accuracy)))
+        self.state = (
+            f"After {now - self.started:.0f} s: training loss {loss:.2f} (guessing: "
+            f"{self.guessing:.2f}), test accuracy {accuracy:.1%}."
+        )
+        self._draw()
+        return np.array([loss, test_loss, accuracy])
+
+    def _draw(self) -> None:
+        figure, (left, right) = plots.canvas(1, 2, size=(10, 3.4))
+        seconds, loss, accuracy = np.array(self.points or [(np.nan,) * 3]).T
+        left.plot(seconds, loss, marker="o", **plots.line_look(0))
+        left.axhline(self.guessing, color=plots.GRAY, ls=":", label="guessing")
+        left.set(xlabel="seconds", ylabel="training loss")
+        left.legend()
+        right.plot(seconds, accuracy, marker="o", **plots.line_look(1))
+        right.set(xlabel="seconds", ylabel="test accuracy")
+        right.set_ylim(bottom=0)
+        self.image.value = plots.picture(figure, alt=self.state, scale=1).png
+        self.status.value = f'<span role="status" aria-live="polite">{self.state}</span>'
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {**(self.widget._repr_mimebundle_() or {}), "text/plain": self.state}
