@@ -1,9 +1,10 @@
-"""What pytest needs to run notebooks with nbval: fewer false alarms, no race for ports."""
+"""What pytest needs to run notebooks with nbval: fewer false alarms, finite waits."""
 
 import pytest
-from kernels import use_ipc
+from kernels import notice_dead_kernels, use_ipc
 
 use_ipc()
+notice_dead_kernels()
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
