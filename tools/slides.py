@@ -3,83 +3,27 @@
 Usage: python tools/slides.py [01 02 ... | paths]     writes slides/01_....html
 
 nbconvert makes the slides from the slide types of the cells. reveal.js, which moves them, and
-MathJax, which draws the formulas, are written into each file. They come from npm, once, into
-slides/.vendor; the network is needed for that and for nothing else.
+MathJax, which draws the formulas, are written into each file; tools/vendor.py fetches them, once.
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import os
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 from nbconvert.exporters import SlidesExporter
+from vendor import FILES, VENDOR, Problem, fetch
 
 from notebooks import ROOT, chosen
 
 OUT = ROOT / "slides"
-VENDOR = OUT / ".vendor"
 TEMPLATE = ROOT / "tools" / "slides_template"
-PACKAGES = ("reveal.js@4.6.1", "mathjax@3.2.2")
 # More than about 24 lines need smaller letters, and these are as small as a back row can read.
 MOST_LINES = 32
-# What is used of them, and the SHA-256 sum that each file must have.
-SUMS = (TEMPLATE / "vendor.sha256").read_text(encoding="utf-8").splitlines()
-FILES = {name: wanted for wanted, name in map(str.split, SUMS)}
-
-
-class Problem(Exception):
-    """Something is missing, said in plain words."""
-
-
-# --- reveal.js and MathJax ------------------------------------------------------------------------
-
-
-def wrong_files(folder: Path) -> list[str]:
-    """Return which of FILES are missing or different below a folder."""
-    return [
-        name
-        for name, wanted in FILES.items()
-        if not (folder / name).is_file()
-        or hashlib.sha256((folder / name).read_bytes()).hexdigest() != wanted
-    ]
-
-
-def fetch(vendor: Path) -> Path:
-    """Return the folder with reveal.js and MathJax; fetch them with npm if they are not there."""
-    modules = vendor / "node_modules"
-    if not wrong_files(modules):
-        return modules
-    by_hand = f"copy {modules.relative_to(ROOT)} from a machine on which `make slides` has worked"
-    npm = shutil.which("npm")
-    if not npm:
-        raise Problem(
-            "Slides need reveal.js and MathJax, which are fetched once with npm, and there is no "
-            f"npm here: install Node.js, or {by_hand}."
-        )
-    print(f"Fetching {' and '.join(PACKAGES)}, once.", flush=True)
-    vendor.mkdir(parents=True, exist_ok=True)
-    (vendor / "package.json").write_text('{"private": true}\n', encoding="utf-8")
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
-    command = [npm, "install", *options, *PACKAGES]
-    try:
-        done = subprocess.run(command, cwd=vendor, timeout=600, capture_output=True, text=True)
-    except subprocess.TimeoutExpired:
-        raise Problem(f"npm did not answer within ten minutes. Try again, or {by_hand}.") from None
-    if done.returncode:
-        print(done.stderr[-2000:], file=sys.stderr)
-        raise Problem(
-            f"npm could not fetch reveal.js and MathJax. Is there a network? If not, {by_hand}."
-        )
-    if wrong := wrong_files(modules):
-        raise Problem(f"npm delivered something else than expected: {', '.join(wrong)}.")
-    return modules
 
 
 # --- from a notebook to slides --------------------------------------------------------------------

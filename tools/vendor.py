@@ -1,0 +1,71 @@
+"""Programs for the browser that the slides and the book carry along: reveal.js and MathJax.
+
+They come from npm, once, into slides/.vendor. Each file that is used must have the SHA-256 sum in
+tools/slides_template/vendor.sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENDOR = ROOT / "slides" / ".vendor"
+PACKAGES = ("reveal.js@4.6.1", "mathjax@3.2.2")
+MATHJAX = "mathjax/es5/tex-svg-full.js"
+# What is used of them, and the sum that each file must have.
+SUMS = ROOT / "tools" / "slides_template" / "vendor.sha256"
+FILES = {
+    name: wanted for wanted, name in map(str.split, SUMS.read_text(encoding="utf-8").splitlines())
+}
+
+
+class Problem(Exception):
+    """Something is missing, said in plain words."""
+
+
+def wrong_files(folder: Path) -> list[str]:
+    """Return which of FILES are missing or different below a folder."""
+    return [
+        name
+        for name, wanted in FILES.items()
+        if not (folder / name).is_file()
+        or hashlib.sha256((folder / name).read_bytes()).hexdigest() != wanted
+    ]
+
+
+def fetch(vendor: Path) -> Path:
+    """Return the folder with reveal.js and MathJax; fetch them with npm if they are not there."""
+    modules = vendor / "node_modules"
+    if not wrong_files(modules):
+        return modules
+    by_hand = (
+        f"copy {modules.relative_to(ROOT)} from a machine on which `make slides` or `make book` "
+        "has worked"
+    )
+    npm = shutil.which("npm")
+    if not npm:
+        raise Problem(
+            "Slides and book need reveal.js and MathJax, which are fetched once with npm, and "
+            f"there is no npm here: install Node.js, or {by_hand}."
+        )
+    print(f"Fetching {' and '.join(PACKAGES)}, once.", flush=True)
+    vendor.mkdir(parents=True, exist_ok=True)
+    (vendor / "package.json").write_text('{"private": true}\n', encoding="utf-8")
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
+    command = [npm, "install", *options, *PACKAGES]
+    try:
+        done = subprocess.run(command, cwd=vendor, timeout=600, capture_output=True, text=True)
+    except subprocess.TimeoutExpired:
+        raise Problem(f"npm did not answer within ten minutes. Try again, or {by_hand}.") from None
+    if done.returncode:
+        print(done.stderr[-2000:], file=sys.stderr)
+        raise Problem(
+            f"npm could not fetch reveal.js and MathJax. Is there a network? If not, {by_hand}."
+        )
+    if wrong := wrong_files(modules):
+        raise Problem(f"npm delivered something else than expected: {', '.join(wrong)}.")
+    return modules
