@@ -31,7 +31,7 @@ HANGS := -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test lint unit nbval test-browser run slides cifar100 bench readme clean
+.PHONY: help install lab test lint unit nbval test-browser run slides book links cifar100 bench readme clean
 
 help: ## this list
 	@echo "A hands-on course on the learning rate. First of all: make lab"
@@ -81,6 +81,16 @@ run: install ## execute all notebooks in place and clean them (NB=01 for one)
 
 slides: install ## a lecture of each lesson in slides/, for the browser (NB=01 for one)
 	@$(PY) tools/slides.py $(NB)
+
+# Sphinx with MyST-NB and the theme Furo: kept up well, reads notebooks with their outputs, and brings
+# its search, fonts and scripts along. MathJax is the one of the slides. They are installed here and
+# not with the rest, so that `make lab` stays small.
+book: install ## a website of all lessons in book/, with search, for the browser
+	@$(PY) tools/extras.py book $(PIP_ARGS)
+	@$(PY) tools/book.py
+
+links: install ## try all external links (needs the network)
+	@$(PY) tools/links.py $(ARGS)
 
 cifar100: install ## train lesson 6's networks on CIFAR-100: hours, can be stopped (ARGS=--dry-run)
 	@$(PY) -m course_utils.cifar_study $(ARGS)

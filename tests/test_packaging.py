@@ -33,9 +33,10 @@ def from_pyproject() -> dict[str, str]:
     return dict(map(split, PROJECT["dependencies"] + extras["lab"] + extras["dev"]))
 
 
-def for_the_browser() -> dict[str, str]:
-    """What only `make test-browser` needs; neither `make` nor conda installs it by itself."""
-    return dict(map(split, PROJECT["optional-dependencies"]["browser"]))
+def on_demand() -> dict[str, str]:
+    """What only `make test-browser` or `make book` needs; not installed with the rest."""
+    extras = PROJECT["optional-dependencies"]
+    return dict(map(split, extras["browser"] + extras["book"]))
 
 
 def from_environment() -> dict[str, str]:
@@ -80,7 +81,7 @@ def test_conda_installs_the_package_itself_last() -> None:
 
 
 def test_every_dependency_is_pinned_exactly() -> None:
-    assert from_pyproject().keys() | for_the_browser().keys() <= pins().keys()
+    assert from_pyproject().keys() | on_demand().keys() <= pins().keys()
     assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in pins().values())
 
 
@@ -107,7 +108,7 @@ def test_the_pins_are_what_the_outputs_were_made_with() -> None:
 @pytest.mark.parametrize("folder", ["course_utils", "tests", "tools"])
 def test_every_import_is_declared(folder: str) -> None:
     declared = {IMPORT_NAMES.get(name, name) for name in from_pyproject()} | COME_ALONG.keys()
-    declared |= for_the_browser().keys()
+    declared |= on_demand().keys()
     declared |= {"course_utils", "jupyter_client", "nbclient", "pytest"}
     own = {path.stem for path in (ROOT / "tools").glob("*.py")}
     own |= {path.stem for path in (ROOT / "tests").rglob("*.py")}

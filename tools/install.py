@@ -161,12 +161,11 @@ def create(venv):
 
 
 def pip_install(venv, arguments):
-    """Install the course with the versions of constraints.txt; show pip's output as it comes."""
+    """Run pip with the versions of constraints.txt; show its output as it comes."""
     command = [python_of(venv), "-m", "pip", "install", "--disable-pip-version-check"]
     if not sys.stdout.isatty():
         command += ["--quiet", "--progress-bar", "off"]
-    command += ["-c", "constraints.txt"] + arguments + ["-e", ".[lab,dev]"]
-    print("Installing the course into {0}: one to five minutes, once.".format(venv))
+    command += ["-c", "constraints.txt"] + arguments
     sys.stdout.flush()
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     seen = []
@@ -203,7 +202,8 @@ def main(venv, arguments):
         if read(stamp) == wanted_stamp(venv) and os.path.exists(python_of(venv)):
             return 0
         create(venv)
-        pip_install(venv, arguments)
+        print("Installing the course into {0}: one to five minutes, once.".format(venv))
+        pip_install(venv, arguments + ["-e", ".[lab,dev]"])
         quiet_jupyterlab(venv)
     except Problem as problem:
         sys.stderr.write("\nThe course could not be installed.\n{0}\n\n".format(problem))
