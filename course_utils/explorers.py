@@ -157,11 +157,12 @@ class Explorer:
             control.unobserve(self._moved, "value")
         for button in self.buttons.values():
             button.on_click(self._pressed, remove=True)
-        for widget in _family(self.widget):
+        # The text of the task is a widget even where no task shows it; closing twice does no harm.
+        for widget in (*_family(self.widget), *_family(self.task_text)):
             widget.close()
         # IPython's Out keeps the result of every cell, so the explorer itself stays: make it small.
         self.figure = self._canvas = self._background = self.data = self.compute = self.draw = None
-        self.artists, self._moving = {}, []
+        self.artists, self._moving, self.image.value = {}, [], b""
 
     def update(self) -> None:
         """Compute with the values of the controls, draw, and send the picture and its text."""
@@ -231,7 +232,7 @@ class Explorer:
         # No tooltip here: ipywidgets 8.1 shows an error in place of an Image that has one.
         look = widgets.Layout(max_width="100%", height="auto", object_fit="contain")
         self.image = widgets.Image(format="png", layout=look)
-        self.task_text, self.status = widgets.HTML(), widgets.HTML()
+        self.task_text, self.status = widgets.HTML(tooltip=""), widgets.HTML(tooltip="")
         self.buttons = {label: _button(label, values) for label, values in self.presets.items()}
         self.buttons["reset"] = _button("reset", self.defaults)
         for button in self.buttons.values():

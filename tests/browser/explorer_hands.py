@@ -80,6 +80,11 @@ class Hands:
         self.press(self.buttons[-1], "Space")
         return self.settle()[1]
 
+    def with_title(self, title: str) -> list[str]:
+        """What has this tooltip; "null" is a label that says nothing."""
+        found = self.cell.locator(f'[title="{title}"]')
+        return found.evaluate_all("found => found.map(e => e.outerHTML.slice(0, 160))")
+
     def dead_controls(self) -> list[str]:
         """Sliders and menus that change nothing, whichever preset is chosen first."""
         ways = [(c, SLIDE, f"slider {i}") for i, c in enumerate(self.sliders)]
