@@ -307,6 +307,37 @@ def _first(run: Run, updates: int) -> Run:
     )
 
 
+def validation_loss(lr: float, epochs: int = 1) -> float:
+    """Train the CNN with Adam and return its loss on held-out images: a task for `search`.
+
+    Every worker of a study calls it, on whatever machine it runs:
+    `python -m course_utils.search worker --task course_utils.cifar_study:validation_loss ...`
+
+    Args:
+        lr: constant learning rate.
+        epochs: of training on all but `HELD_OUT` training images.
+
+    Returns:
+        The mean cross-entropy; NaN if the training diverged.
+
+    Raises:
+        ValueError: if lr is not positive or epochs below 1.
+        cifar_files.DataError: if the data are neither there nor can be downloaded.
+
+    Example:
+        >>> validation_loss(-1.0)
+        Traceback (most recent call last):
+        ValueError: lr must be greater than 0, got -1.0
+    """
+    lr = validate.positive("lr", lr)
+    epochs = validate.integer("epochs", epochs, minimum=1)
+    data = cifar100(n_validation=HELD_OUT)
+    result = record_run(
+        Plan("rates", lr, 0, epochs, held_out=HELD_OUT), data, precision=fast_precision()
+    )
+    return float("nan") if result is None else result.final("validation_loss")
+
+
 def _observers(plan: Plan, data: Data) -> dict[str, Callable[[nn.Module], Any]]:
     if plan.measure == "dead":
         return {"dead": lambda model: dead_fractions(model, data.train, PROBE)}

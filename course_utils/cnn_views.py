@@ -46,7 +46,7 @@ def contact_sheet(data: Data, rows: int = 3, cols: int = 8) -> plots.Picture:
     """
     if not data.train.pixels:
         raise ValueError(f"data must hold images of bytes, got {data.train.x.dtype}")
-    fig, axes = plots.canvas(rows, cols, size=(max(1.4 * cols, 6), 1.7 * rows + 0.8))
+    fig, axes = plots.canvas(rows, cols, size=(max(1.4 * cols, 6), 1.45 * rows + 0.6))
     firsts = np.sort(np.unique(data.train.y, return_index=True)[1])
     shown = []
     for ax, row in zip(np.ravel(axes), firsts):
@@ -56,7 +56,7 @@ def contact_sheet(data: Data, rows: int = 3, cols: int = 8) -> plots.Picture:
     for ax in np.ravel(axes):
         ax.set_axis_off()
     kind = "Synthetic images, no photographs" if "synthetic" in data.name else "Photographs"
-    plots.headline(fig, f"{kind}: {data.name}")
+    plots.headline(fig, kind)
     return plots.picture(fig, f"{kind}, 32 x 32 pixels: {', '.join(shown)}.", colors=256)
 
 

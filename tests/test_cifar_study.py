@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import cifar_study
+from course_utils import cifar_study, search
 from course_utils.activity import dead_fractions
 from course_utils.cifar_study import (
     ARTICLE,
@@ -178,6 +178,18 @@ def test_dead_units_and_sharpness_are_watched(root):
     assert record_run(plan, data).metrics["sharpness"].shape == (2,)
 
 
+def test_the_task_of_a_search_is_the_loss_on_held_out_images(root, monkeypatch):
+    monkeypatch.setenv("COURSE_CIFAR100", str(root))
+    data = cifar100(root, n_validation=16)
+    model = tiny_cnn(0)
+    train(model, data, optimizer="adam", schedule=0.01, epochs=2, batch_size=8)
+    found = cifar_study.validation_loss(0.01, epochs=2)
+    assert found == pytest.approx(evaluate(model, data.validation)[0], rel=1e-6)
+    assert search.task("course_utils.cifar_study:validation_loss") is cifar_study.validation_loss
+    with pytest.raises(ValueError, match="epochs must be"):
+        cifar_study.validation_loss(0.01, epochs=0)
+
+
 # --- the record --------------------------------------------------------------------------------
 
 
@@ -259,7 +271,7 @@ def test_runs_of_other_settings_stay_and_other_images_are_refused(root, tmp_path
 KILLED = """
     import os, sys
     sys.path[:0] = {paths!r}
-    from course_utils import cifar_study
+    from course_utils import cifar_study, search
     from test_cifar_study import shrink
 
     shrink(setattr)
