@@ -25,7 +25,7 @@ NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=120 --nbval-kernel
          --nbval-sanitize-with=tests/nbval_sanitize.cfg
 
 # A browser that does not answer at all would be waited for without end.
-HANGS := -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
+HANGS := -o faulthandler_timeout=1800 -o faulthandler_exit_on_timeout=true
 
 # Jupyter refuses to run as root unless told; inside a container that is the usual user.
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)

@@ -28,7 +28,7 @@ WARM = 20  # moves before counting: what is made once stays (fonts, caches of Ma
 # Python objects; a figure has about ten thousand, an artist or a widget about a hundred.
 MOST_OBJECTS = 2000
 SHELL = 500  # objects of a closed explorer with its closed widgets
-# 20 figures with their canvas and background are more than 64 MB. Not less: malloc keeps some.
+# A figure of a lesson with its canvas and background has 3 MB. Not less: malloc keeps some.
 MOST_BYTES = 20_000_000
 
 

@@ -24,10 +24,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = Path(__file__).resolve().parent / "artifacts"
 
-START_SECONDS = 90  # server, page, kernel: each of them
-CELL_SECONDS = 120  # without any cell being finished
-LESSON_SECONDS = 400
-MOVE_SECONDS = 15  # from a key to what it changes
+START_SECONDS = 120  # server, page, kernel: each of them
+CELL_SECONDS = 240  # without any cell being finished
+LESSON_SECONDS = 900
+MOVE_SECONDS = 30  # from a key to what it changes
 
 VIEWPORT = {"width": 1280, "height": 1400}
 report: list[str] = []
