@@ -39,7 +39,7 @@ def lesson() -> dict:
         new_markdown_cell(
             "# 1 · A lesson\n\n*Why?*\n\n| Section | Minutes |\n|---|---|\n| 1.1 | 5 |\n"
         ),
-        new_markdown_cell("## 1.1 Part\n\nA warm-up with $\\eta^2$, see [below](#the-end).\n"),
+        new_markdown_cell("## 1.1 Part\n\nA warm-up with $\\eta^2$, see [below](#The-end).\n"),
         new_code_cell("print(7)", outputs=[new_output("stream", name="stdout", text="seven\n")]),
         new_code_cell("rate_explorer", outputs=[result(live)]),
         new_code_cell("other(1)", outputs=[result(live)]),
@@ -154,9 +154,8 @@ def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     notebooks = folder / "notebooks"
     notebooks.mkdir()
     (notebooks / "01_a.ipynb").write_text(json.dumps(lesson()), encoding="utf-8")
-    guide = (
-        "# Guide\n\nFor [lesson 1](01_a.ipynb), see [setup](#setting-up).\n\n## Setting up\n\nx\n"
-    )
+    guide = "# Guide\n\nFor [lesson 1](01_a.ipynb#1.1-Part), see [setup](#setting-up).\n"
+    guide += "\n## Setting up\n\nx\n"
     (notebooks / "INSTRUCTOR.md").write_text(guide, encoding="utf-8")
     (folder / "mathjax.js").write_text("// stands for MathJax", encoding="utf-8")
     assert book.make(folder / "html", notebooks, folder / "mathjax.js") == []

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import links
 import pytest
 from lesson_map import section_minutes
 
@@ -323,18 +324,7 @@ def nothing_of_this_machine(nb: dict, path: Path) -> list[str]:
 
 @check
 def internal_links_lead_somewhere(nb: dict, path: Path) -> list[str]:
-    anchors = {title.replace(" ", "-") for _, title in headings(nb)}
-    complaints = []
-    for target in re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", markdown(nb)):
-        target = target[0] or target[1]
-        if re.match(r"(https?:|mailto:|attachment:)", target):
-            continue
-        file, _, anchor = target.partition("#")
-        if file and not (path.parent / file).exists():
-            complaints.append(f"link to {target!r}: no such file")
-        elif not file and anchor not in anchors:
-            complaints.append(f"link to {target!r}: no such heading")
-    return complaints
+    return links.broken(markdown(nb), path)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

@@ -133,18 +133,6 @@ def test_the_readme_names_exactly_the_notebooks_that_exist() -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_links_in_documents_lead_somewhere(name: str) -> None:
-    text = (ROOT / name).read_text(encoding="utf-8")
-    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
-    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        path, _, anchor = target.partition("#")
-        if not target.startswith("https://"):
-            assert ((ROOT / name).parent / path).exists(), target
-            assert path or anchor in anchors, target
-
-
-@pytest.mark.parametrize("name", DOCUMENTS)
 def test_commands_in_documents_exist(name: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z0-9-]+):", makefile, flags=re.MULTILINE))

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote
 
 import vendor
 from lesson_map import prose, row
@@ -100,6 +101,20 @@ def alternative(outputs: list[dict]) -> str:
     return next((picture["alt"] for picture in pictures if picture.get("alt")), "")
 
 
+def with_page_anchors(markdown: str) -> str:
+    """Return Markdown in which links to headings are written as the book names them.
+
+    >>> with_page_anchors("[x](02_b.ipynb#2.1-A-part) [y](https://z.org/#A.b)")
+    '[x](02_b.ipynb#21-a-part) [y](https://z.org/#A.b)'
+    """
+
+    def renamed(match: re.Match) -> str:
+        anchor = re.sub(r"[^\w\-]", "", unquote(match[2]).lower())
+        return f"]({match[1]}#{anchor}"
+
+    return re.sub(r"\]\(((?!https?:)[^)\s#]*)#([^)\s]+)", renamed, markdown)
+
+
 def page(notebook: dict, name: str) -> dict:
     """Return a notebook as it is shown in the book: linked to its file, alive without a kernel."""
     notebook = copy.deepcopy(notebook)
@@ -112,8 +127,11 @@ def page(notebook: dict, name: str) -> dict:
                 cell["outputs"] = [live_note()]
             if alt := alternative(cell["outputs"]):
                 cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
-        elif source.startswith(REMARK):
-            cell["source"] = f":::{{admonition}} For teachers\n{source.removeprefix(REMARK)}\n:::"
+        else:
+            source = with_page_anchors(source)
+            if source.startswith(REMARK):
+                source = f":::{{admonition}} For teachers\n{source.removeprefix(REMARK)}\n:::"
+            cell["source"] = source
     link = LINK.format(name)
     first = notebook["cells"][0]
     title, _, rest = "".join(first["source"]).partition("\n")
@@ -144,7 +162,8 @@ def write_sources(folder: Path, notebooks: Path, mathjax: Path) -> None:
         shutil.copy(path, downloads)
     guide = notebooks / "INSTRUCTOR.md"
     if guide.exists():
-        shutil.copy(guide, folder)
+        text = with_page_anchors(guide.read_text(encoding="utf-8"))
+        (folder / guide.name).write_text(text, encoding="utf-8")
     if (notebooks / "images").is_dir():
         shutil.copytree(notebooks / "images", folder / "images")
     index = INDEX.format(
