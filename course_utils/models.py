@@ -107,6 +107,16 @@ class SevenLayerCNN(nn.Sequential):
             layers["fc"] = nn.Linear(1024, 100)
         super().__init__(OrderedDict(layers))
 
+    def __getitem__(self, index):
+        """Return a layer, or an `nn.Sequential` of some: a part of the network is another network.
+
+        >>> SevenLayerCNN(seed=0)[:-1](torch.zeros(1, 3, 32, 32)).shape
+        torch.Size([1, 1024])
+        """
+        if isinstance(index, slice):
+            return nn.Sequential(OrderedDict(list(self.named_children())[index]))
+        return super().__getitem__(index)
+
 
 def _copy_weights(linear: list[nn.Linear], sizes: Sequence[int], seed: int) -> None:
     """Give the layers the weights of `seed`; torch stores a weight as (outputs, inputs)."""

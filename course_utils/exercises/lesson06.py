@@ -1,0 +1,277 @@
+"""Questions of lesson 6, the seven-layer CNN on CIFAR-100."""
+
+from __future__ import annotations
+
+import math
+
+from course_utils.exercises import (
+    Incorrect,
+    Question,
+    Wording,
+    call,
+    expect,
+    grade_choice,
+    grade_number,
+    number,
+)
+
+_WORDING = Wording(
+    chosen='You chose "{chosen}": {why}',
+    unknown="answer with one of {options}, got {answer!r}.",
+    not_text="answer with one of {options}, got {answer!r}.",
+    quote='"',
+)
+
+# ------------------------------------------------------------------------------- predictions
+
+guessing = Question(
+    "What is the cross-entropy loss of a network that gives 100 classes equal probabilities?",
+    grade_number(
+        math.log(100),
+        mistakes={
+            100: "100 is the number of classes; the loss is a logarithm.",
+            0.01: "0.01 is the probability of the right class; the loss is minus its logarithm.",
+            math.log(10): "ln 10 belongs to ten classes.",
+            2: "2 is the logarithm to base 10. Cross-entropy uses the natural one.",
+            math.log2(100): "that is the logarithm to base 2. Cross-entropy uses the natural one.",
+            -math.log(100): "a loss is minus the logarithm of a probability, so it is positive.",
+        },
+        otherwise="the loss is minus the logarithm of the probability of the right class.",
+        right="−ln(1/100) = ln 100 = 4.605. A network that stays there has learned nothing.",
+        near=0.02,
+        rtol=2e-3,
+    ),
+    hints=("The right class gets the probability 1/100.", "Cross-entropy: −ln(probability)."),
+    solution=math.log(100),
+    explanation="−ln(1/C) = ln C.",
+)
+
+
+typo = Question(
+    'Is 625e-5 "smaller" than 1e-3, "equal" to it, or "larger"?',
+    grade_choice(
+        "larger",
+        {
+            "smaller": "write both without an exponent: 0.00625 and 0.001.",
+            "equal": "move the decimal point five places to the left in 625.",
+            "larger": "625e-5 = 0.00625, six times 1e-3. It cannot be the rate that is too low.",
+        },
+        _WORDING,
+    ),
+    hints=("625e-5 is 625 divided by 100,000.", "How many zeros follow the decimal point?"),
+    solution="larger",
+    explanation="625e-5 = 6.25e-3.",
+)
+
+
+def _grade_which_learn(answer):
+    expect(
+        isinstance(answer, (set, frozenset, list, tuple)),
+        "answer with a set of rates, such as {1e-1, 3e-4}.",
+    )
+    chosen = {number(value) for value in answer}
+    unknown = sorted(chosen - {1e-1, 6.25e-3, 1e-3, 3e-4})
+    expect(not unknown, f"{unknown} is not among 1e-1, 6.25e-3, 1e-3 and 3e-4.")
+    expect(len(chosen) != 4, "if all four learned, the article would have nothing to warn of.")
+    expect(1e-1 not in chosen, "1e-1 moves every weight by 0.1 at once, many times its size.")
+    expect(
+        6.25e-3 not in chosen,
+        "6.25e-3 is excellent for the digits and one hidden layer. This network is seven deep.",
+    )
+    expect(1e-3 in chosen, "1e-3 is Adam's default, and small enough here.")
+    expect(3e-4 in chosen, "a rate below one that learns may be slow, but it learns.")
+    return "1e-3 and 3e-4 learn. Look at the other two: what does their loss remind you of?"
+
+
+which_learn = Question(
+    "Which of the rates 1e-1, 6.25e-3, 1e-3 and 3e-4 learn?",
+    _grade_which_learn,
+    hints=("Two of them.", "In what order do they stand, from the smallest to the largest?"),
+    solution={1e-3, 3e-4},
+    explanation="The two largest kill the network in their first updates.",
+)
+
+
+deeper = Question(
+    'Is the largest rate that a deeper network bears "larger", the "same" or "smaller"?',
+    grade_choice(
+        "smaller",
+        {
+            "larger": "more layers have more parameters, but each one passes its errors on.",
+            "same": "the width is the same; but what one layer does wrong the next amplifies.",
+            "smaller": "Each layer amplifies the change of the one before.",
+        },
+        _WORDING,
+    ),
+    hints=("The change of one layer is the input of the next.", "Six dominoes, or one?"),
+    solution="smaller",
+    explanation="On the digits one hidden layer bears 0.1; six bear hardly 0.00625.",
+)
+
+# --------------------------------------------------------------------------------- exercises
+
+last_linear = Question(
+    "How many inputs has the last linear layer if the images are 64 x 64?",
+    grade_number(
+        4096,
+        mistakes={
+            1024: "1024 belongs to images of 32 x 32.",
+            2048: "both sides of the image double, not one.",
+            256: "256 is the number of channels; each has several pixels left.",
+            16: "16 pixels are left; each has 256 channels.",
+            16384: "divide once more: the stride of conv1 halves the side as well.",
+        },
+        otherwise="follow the side: stride 2, then three poolings; then times 256 channels.",
+        right="64 → 32 → 16 → 8 → 4 pixels a side, and 4 · 4 · 256 = 4096.",
+        near=1e-3,
+        rtol=1e-6,
+    ),
+    hints=("conv1 has stride 2, and three poolings follow.", "At the end there are 256 channels."),
+    solution=4096,
+    explanation="The side is halved four times: 64 / 16 = 4, and 4 · 4 · 256 = 4096.",
+)
+
+
+def parameters_of(channels_in, channels_out):
+    """Count the weights and biases of a 3 x 3 convolution."""
+    return 9 * channels_in * channels_out + channels_out
+
+
+def _grade_parameters(answer):
+    for n_in, n_out in ((3, 16), (16, 64), (512, 256)):
+        found, right = number(call(answer, n_in, n_out)), parameters_of(n_in, n_out)
+        case = f"from {n_in} to {n_out} channels"
+        expect(found != 9 * n_in * n_out, "the weights are right; every output channel has a bias.")
+        expect(found != n_in * n_out + n_out, "each pair of channels has 3 · 3 weights, not one.")
+        expect(found != 9 * n_in * n_out + n_in, "the biases belong to the *output* channels.")
+        expect(
+            found != 9 * (n_in * n_out + n_out), "a bias is one number, not one per 3 x 3 pixel."
+        )
+        expect(found == right, f"{case} it returns {found:g}.")
+    return "That is how the seven convolutions come to 5,098,624."
+
+
+parameters = Question(
+    "Count the parameters of a 3 x 3 convolution with biases.",
+    _grade_parameters,
+    hints=(
+        "Every output channel looks at 3 x 3 pixels of every input channel.",
+        "One bias for each output channel.",
+    ),
+    solution=parameters_of,
+    explanation="9 · in · out weights and out biases.",
+)
+
+
+first_step = Question(
+    "Adam's first update at 6.25e-3, as a fraction of the standard deviation of conv6's weights?",
+    grade_number(
+        6.25e-3 * math.sqrt(3 * 4608),
+        mistakes={
+            6.25e-3: "that is the step itself. Divide it by the standard deviation.",
+            6.25e-3 * math.sqrt(4608): "1/√n is the bound of the weights; their standard "
+            "deviation is 1/√(3n).",
+            6.25e-3 * math.sqrt(3 * 512): "n counts the inputs of a channel: 512 channels of "
+            "3 x 3 pixels.",
+            6.25e-3 / math.sqrt(3 * 4608): "divide by the standard deviation 1/√(3n): that "
+            "multiplies by √(3n).",
+        },
+        otherwise="η √(3n) with η = 6.25e-3 and n = 4608.",
+        right="6.25e-3 · √13824 = 0.73: three quarters of a typical weight, in one step.",
+        near=0.02,
+        rtol=0.02,
+    ),
+    hints=("The first step is η for every weight.", "The standard deviation is 1/√(3n), n = 4608."),
+    solution=6.25e-3 * math.sqrt(3 * 4608),
+    explanation="η √(3n) = 0.00625 · 117.6 = 0.73; with 64 inputs it is 0.09.",
+)
+
+
+dead_gradient = Question(
+    "All units of conv7 are dead. How many of the 5,201,124 parameters still get a gradient?",
+    grade_number(
+        100,
+        mistakes={
+            0: "nearly. What does a bias of the last layer need in order to get a gradient?",
+            102_500: "the last layer has 102,400 weights, but their inputs are all 0 now.",
+            102_400: "a weight's gradient is a multiple of its input, and all inputs are 0 now.",
+            5_201_124: "no gradient passes a layer that puts out 0 for every image.",
+            356: "the biases of the dead units get no gradient either.",
+        },
+        otherwise="ask of each layer: are its inputs 0? Does a gradient reach its outputs?",
+        right="Only the 100 biases of the last layer. They can learn how frequent the classes are.",
+        near=1e-6,
+        rtol=1e-6,
+    ),
+    hints=("Weights whose input is 0 get no gradient.", "A bias needs no input."),
+    solution=100,
+    explanation="6.4 counts them: one bias per class.",
+)
+
+
+def diagnose_training(losses, classes):
+    """Say what state a training is in, from its losses and the number of classes."""
+    last, guess = losses[-1], math.log(classes)
+    if not math.isfinite(last):
+        return "diverged"
+    if abs(last - guess) <= 0.01 * guess:
+        return "dead"
+    return "learning" if last < 0.95 * guess else "unclear"
+
+
+_PATIENTS = (
+    ([4.6, 3.9, 3.1], 100, "learning", "it has fallen far below ln 100"),
+    ([4.8, 4.61, 4.606], 100, "dead", "it ends within 1 % of ln 100"),
+    ([2.4, 2.31, 2.303], 10, "dead", "with 10 classes guessing costs ln 10"),
+    ([4.6, 3.5, math.nan], 100, "diverged", "the last loss is not a number"),
+    ([2.3, math.inf], 10, "diverged", "the last loss is infinite"),
+    ([6e9, 4.7, 2.0], 100, "learning", "only the end counts, and it has recovered"),
+    ([4.6, 4.5], 100, "unclear", "it is a little below guessing, not yet below 95 % of it"),
+    ([2.0, 7.5], 10, "unclear", "it is finite, and far above guessing"),
+)
+
+
+def _grade_diagnose(answer):
+    for losses, classes, right, why in _PATIENTS:
+        found = call(answer, losses, classes)
+        if found != right:
+            shown = ", ".join(f"{loss:g}" for loss in losses)
+            raise Incorrect(
+                f"losses {shown} with {classes} classes: it returns {found!r}; this one is "
+                f'"{right}", because {why}.'
+            )
+    return "It finds the dead network after one epoch, which the article's figure did not."
+
+
+diagnose = Question(
+    "Write diagnose(losses, classes): diverged, dead, learning or unclear.",
+    _grade_diagnose,
+    hints=(
+        "Look at losses[-1] and at math.log(classes).",
+        "First ask math.isfinite, then whether it is near ln C, then whether it is below.",
+    ),
+    solution=diagnose_training,
+    explanation="Guessing costs ln C, whatever the network.",
+)
+
+
+def _grade_choose(answer):
+    if isinstance(answer, str):
+        raise Incorrect("answer with True or False.")
+    value = number(answer) if not isinstance(answer, bool) else answer
+    if value is True or value == 1:
+        raise Incorrect(
+            "the differences are +.005, +.005 and −.010: their mean is 0.000. A best single seed "
+            "is no evidence."
+        )
+    expect(value is False or value == 0, f"{value:g} is a number; is it beyond two errors or not?")
+    return "The mean difference is 0 and its standard error 0.005: no difference detected."
+
+
+choose = Question(
+    "Three paired seeds: is the difference of the means beyond two standard errors?",
+    _grade_choose,
+    hints=("Subtract seed by seed.", "Mean of the differences, and their spread over √3."),
+    solution=False,
+    explanation="Differences +.005, +.005, −.010: mean 0, standard error 0.005.",
+)

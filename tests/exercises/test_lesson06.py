@@ -1,0 +1,102 @@
+"""Every checker of lesson 6 accepts its solution, knows its stub, and explains typical mistakes."""
+
+import math
+
+import pytest
+import torch
+from exercise_table import check_lesson
+
+from course_utils.exercises import CORRECT
+from course_utils.exercises import lesson06 as ex
+from course_utils.models import SevenLayerCNN
+
+WRONG = {
+    "guessing": {100: "number of classes", 0.01: "probability", 2.303: "ten classes",
+                 2: "base 10", 6.644: "base 2", -4.605: "positive", 1: "minus the logarithm"},
+    "typo": {"smaller": "exponent", "equal": "decimal point", "bigger": "one of", 3: "one of"},
+    "which_learn": {
+        frozenset({1e-1, 6.25e-3, 1e-3, 3e-4}): "all four",
+        (1e-1, 1e-3): "1e-1",
+        (6.25e-3, 1e-3, 3e-4): "digits",
+        (3e-4,): "default",
+        (1e-3,): "slow",
+        (0.5, 1e-3): "not among",
+        1e-3: "a set",
+    },
+    "deeper": {"larger": "errors on", "same": "amplifies", "none": "one of"},
+    "last_linear": {1024: "32 x 32", 2048: "both sides", 256: "channels", 16: "16 pixels",
+                    16384: "stride", 5: "follow"},
+    "parameters": {
+        (lambda i, o: 9 * i * o): "a bias",
+        (lambda i, o: i * o + o): "3 · 3",
+        (lambda i, o: 9 * i * o + i): "output",
+        (lambda i, o: 9 * (i * o + o)): "one number",
+        (lambda i, o: 7): "from 3 to 16",
+    },
+    "first_step": {6.25e-3: "step itself", 0.4243: "bound", 0.245: "512 channels",
+                   5.316e-5: "multiplies", 3: "4608"},
+    "dead_gradient": {0: "nearly", 102_500: "inputs are all 0", 102_400: "multiple",
+                      5_201_124: "passes", 356: "dead units", 7: "ask"},
+    "diagnose": {
+        (lambda losses, classes: "dead"): "fallen far below",
+        (lambda losses, classes: "diverged" if math.isnan(losses[-1]) else "learning"): "within 1",
+        (
+            lambda losses, classes: "dead" if abs(losses[-1] - math.log(100)) < 0.05 else "learning"
+        ): "ln 10",
+        (
+            lambda losses, classes: "dead"
+            if abs(losses[-1] / math.log(classes) - 1) < 0.01
+            else "learning"
+        ): "not a number",
+    },
+    "choose": {True: "single seed", 0.005: "a number", "b": "True or False"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*WRONG, None])
+def test_question(name):
+    check_lesson(ex, name, WRONG if name is None else WRONG[name])
+
+
+def test_parameters_are_those_of_the_network():
+    convolutions = [m for m in SevenLayerCNN(seed=0) if isinstance(m, torch.nn.Conv2d)]
+    counted = [ex.parameters_of(m.in_channels, m.out_channels) for m in convolutions]
+    assert counted == [sum(p.numel() for p in m.parameters()) for m in convolutions]
+    assert f"{sum(counted):,d}" in ex.parameters.check(ex.parameters_of).message
+
+
+def test_the_linear_layer_has_the_inputs_that_larger_images_bring():
+    features = SevenLayerCNN(seed=0)[:-1]
+    assert features(torch.zeros(1, 3, 64, 64)).shape[1] == ex.last_linear.solution_value
+
+
+def test_the_first_step_of_adam_has_the_size_that_is_asked_for():
+    model = SevenLayerCNN(seed=0)
+    before = model.conv6.weight.detach().clone()
+    optimizer = torch.optim.Adam(model.parameters(), lr=6.25e-3)
+    torch.nn.functional.cross_entropy(
+        model(torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))),
+        torch.arange(8),
+    ).backward()
+    optimizer.step()
+    moved = (model.conv6.weight.detach() - before).abs().median()
+    assert float(moved / before.std()) == pytest.approx(ex.first_step.solution_value, rel=0.01)
+
+
+def test_a_dead_layer_leaves_a_gradient_to_the_last_biases_only():
+    model = SevenLayerCNN(seed=0)
+    torch.nn.init.constant_(model.conv7.bias, -1e6)
+    torch.nn.functional.cross_entropy(model(torch.randn(8, 3, 32, 32)), torch.arange(8)).backward()
+    alive = {n: int((p.grad != 0).sum()) for n, p in model.named_parameters() if p.grad.any()}
+    assert alive == {"fc.bias": ex.dead_gradient.solution_value}
+
+
+@pytest.mark.parametrize("answer", [[3e-4, 1e-3], (1e-3, 3e-4), frozenset({1e-3, 3e-4})])
+def test_rates_may_come_in_any_container(answer):
+    assert ex.which_learn.check(answer).status == CORRECT
+
+
+def test_the_difference_is_none():
+    a, b = torch.tensor([0.410, 0.400, 0.420]), torch.tensor([0.415, 0.405, 0.410])
+    error = (b - a).std() / math.sqrt(3)
+    assert bool(abs((b - a).mean()) > 2 * error) is ex.choose.solution_value
