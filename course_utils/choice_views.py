@@ -141,7 +141,7 @@ def decay_map(ax: Axes, one: Map, top: float = 1.2) -> Axes:
     image = ax.imshow(shown, origin="lower", aspect="auto", cmap="viridis_r", vmax=top)
     for (row, column), loss in np.ndenumerate(one.mean):
         text = f"{loss:.2f}" if loss < top else "·"
-        dark = shown[row, column] > (shown.min() + 2 * top) / 3
+        dark = shown[row, column] > 0.43 * shown.min() + 0.57 * top
         ax.text(column, row, text, ha="center", va="center", fontsize=10,
                 color="white" if dark else "black")  # fmt: skip
     best = one.mean.argmin(axis=0)

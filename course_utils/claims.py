@@ -50,14 +50,14 @@ KINDS = {
 HOLDS, ONLY_IF, REFUTED = "holds", "holds only if", "refuted"
 REBUILT, NOTED = "rebuilt", "noted"
 
-# The symbol beside the word, a color of the color-blind-safe palette, and the variable of the
-# JupyterLab theme that takes its place where there is a theme.
+# The symbol beside the word, and a color that can be seen on white and on black paper (at least
+# 3 to 1): the colors of JupyterLab's own themes for warnings and borders are too pale on white.
 _STYLES = {
-    HOLDS: ("✔", "#009e73", "--jp-success-color1"),
-    ONLY_IF: ("◐", "#e69f00", "--jp-warn-color1"),
-    REFUTED: ("✘", "#d55e00", "--jp-error-color1"),
-    REBUILT: ("■", "#0072b2", "--jp-info-color1"),
-    NOTED: ("●", "#999999", "--jp-border-color1"),
+    HOLDS: ("✔", "#009e73"),
+    ONLY_IF: ("◐", "#b87a00"),
+    REFUTED: ("✘", "#d55e00"),
+    REBUILT: ("■", "#0072b2"),
+    NOTED: ("●", "#888888"),
 }
 _WIDTH = 88
 
@@ -208,10 +208,7 @@ class Verdict:
         return "Note" if self.verdict in (REBUILT, NOTED) else "Measured"
 
     def _repr_html_(self) -> str:
-        symbol, color, theme = _STYLES[self.verdict]
-        # JupyterLab drops declarations with var() from notebooks it does not trust yet, so the
-        # plain color comes first and stands on its own.
-        themed = f"var({theme}, {color})"
+        symbol, color = _STYLES[self.verdict]
         lines = [
             f"<div><b>{entry.id}</b>&ensp;<i>{_inline(get(entry.id).statement)}</i></div>"
             for entry in self.entries
@@ -219,11 +216,11 @@ class Verdict:
         if self.evidence:
             lines.append(f"<div>{self._label}: {_inline(self.evidence)}</div>")
         lines.append(
-            f'<div><span style="color: {color}; color: {themed}" aria-hidden="true">{symbol}</span>'
+            f'<div><span style="color: {color}" aria-hidden="true">{symbol}</span>'
             f" <b>{_inline(self.summary)}</b></div>"
         )
         style = (
-            f"border-left: 4px solid {color}; border-left-color: {themed}; "
+            f"border-left: 4px solid {color}; "
             "padding: 0.3em 0.9em; margin: 0.4em 0; max-width: 60em; line-height: 1.5"
         )
         return f'<div style="{style}">' + "".join(lines) + "</div>"

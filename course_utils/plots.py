@@ -35,16 +35,18 @@ STYLE = Path(__file__).with_name("course.mplstyle")
 # force all the time reaches those lines.
 matplotlib.style.use(STYLE)
 
-BLUE, VERMILLION, GREEN, BLACK, PURPLE, ORANGE, SKY = COLORS = (
+BLUE, VERMILLION, GREEN, BLACK, PURPLE, BROWN, SKY = COLORS = (
     "#0072B2",
     "#D55E00",
     "#009E73",
     "#000000",
     "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
+    "#805426",
+    "#4C8FE0",
 )
-"""The Okabe-Ito colors in the order in which lines use them (yellow is invisible on white)."""
+"""The colors in the order in which lines use them: five of Okabe and Ito, who chose them for color-
+blind readers. Their yellow, orange and light blue are too pale on white paper; a brown and a darker
+blue stand for the latter two (tests/test_accessibility.py measures all of them)."""
 
 GRAY = "#666666"
 INFEASIBLE = "#C00000"
@@ -471,7 +473,7 @@ def _visible(loss: np.ndarray, diverged: bool, top: float, log: bool) -> tuple[i
 
 def _mark_zero(ax: Axes, step: int, bottom: float, shade: str) -> None:
     ax.plot([step], [bottom], "v", color=shade, ms=10, clip_on=False)
-    ax.annotate("exactly 0", (step, bottom), (8, 4), textcoords="offset points", color=shade)
+    ax.annotate("exactly 0", (step, bottom), (8, 4), textcoords="offset points", color=ink(shade))
 
 
 def _mark_divergence(ax: Axes, end: int, shown: np.ndarray, index: int) -> None:
@@ -682,7 +684,7 @@ def draw_curve(ax: Axes, problem: Any, xlim: tuple, ylim: tuple | None = None) -
     """Draw the loss of a problem of one parameter over `xlim`, in gray."""
     w = np.linspace(*xlim, 400)
     loss = problem.loss(w[:, np.newaxis])
-    ax.plot(w, loss, color="#999999", ls="-", lw=3, zorder=1)
+    ax.plot(w, loss, color="#888888", ls="-", lw=3, zorder=1)
     span = loss.max() - loss.min()
     ax.set(xlim=xlim, ylim=ylim or (loss.min() - 0.06 * span, loss.max()))
     ax.set(xlabel="parameter w", ylabel="loss")
@@ -871,7 +873,7 @@ def _crosses(
             ha="right",
             va="center",
             fontsize=12,
-            color=color(index),
+            color=ink(color(index)),
         )
 
 
@@ -904,7 +906,7 @@ def _basin(ax: Axes, sweep: Any, metric: str, tolerance: float, index: int) -> N
         transform=transform,
         ha="center",
         va="bottom",
-        color=color(index),
+        color=ink(color(index)),
         bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
     )
 
@@ -946,7 +948,7 @@ def regime_strip(
     )
     edges = np.clip([low, 0.1 / curvature, 1 / curvature, 2 / curvature, high], low, high)
     ax.set_xscale("log")
-    shades = (SKY, GREEN, ORANGE, INFEASIBLE)
+    shades = ("#56B4E9", GREEN, "#E69F00", INFEASIBLE)  # pale: words stand on them
     for name, left, right, shade in zip(REGIMES, edges, edges[1:], shades):
         ax.axvspan(left, right, color=shade, alpha=0.28, lw=0)
         if right > left:
@@ -1094,7 +1096,7 @@ def sharpness(ax: Axes, runs: Run | Mapping[str, Run], metric: str = "sharpness"
             textcoords="offset points",
             ha="right",
             va="bottom",
-            color=color(i),
+            color=ink(color(i)),
         )
     ax.set_ylabel(r"sharpness $\lambda_{\max}$" if metric == "sharpness" else metric)
     ax.set_ylim(bottom=0)
@@ -1162,6 +1164,29 @@ def color(index: int) -> str:
     True
     """
     return COLORS[index % len(COLORS)]
+
+
+def ink(shade: str, least: float = 4.5) -> str:
+    """Return a color for words that belong to a line: its own, as dark as words on white need it.
+
+    The contrast of relative luminances, (1 + 0.05) / (Y + 0.05), must be at least 4.5 for text.
+
+    Args:
+        shade: any color that matplotlib knows.
+        least: the contrast with white paper, between 1 and 21.
+
+    Source: Web Content Accessibility Guidelines 2.2, success criterion 1.4.3.
+
+    Example:
+        >>> ink(BLUE), ink(VERMILLION)
+        ('#0072b2', '#c15500')
+    """
+    rgb = np.array(matplotlib.colors.to_rgb(shade))
+    while True:
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        if 1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05) >= least:
+            return matplotlib.colors.to_hex(rgb)
+        rgb = 0.98 * rgb
 
 
 def line_look(index: int) -> dict[str, Any]:
