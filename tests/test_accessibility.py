@@ -23,6 +23,7 @@ from course_utils.descent import descend
 from course_utils.optimizers import Adam, GradientDescent
 from course_utils.problems import quadratic
 from course_utils.regularization_study import Map
+from course_utils.run import Run
 from course_utils.schedules import cosine, step_decay
 from course_utils.sweep import sweep
 
@@ -192,13 +193,17 @@ def figures() -> dict[str, Figure]:
         drawn[name], ax = plots.canvas()
         return ax
 
+    metrics = {"step": [0, 2], "sharpness": [3, 5]}
+    arrives = Run([0.5, 0.5], [4.0, 0.0], [4.0, 0.0], 0.0, metrics=metrics)
     plots.loss_curve(axes("losses"), found)
+    plots.loss_curve(axes("zero"), {"a": arrives, "b": arrives})
+    plots.sharpness(axes("sharpness"), {"a": arrives, "b": arrives})
     plots.rate_strip(axes("rates"), found)
     plots.trajectory(axes("paths"), bowl, found, (-3, 3), (-3, 3))
     small = sweep([0.01, 0.1, 1.0], seeds=range(2), steps=20)
     curve = axes("curves")
     for name in ("a", "b", "c"):
-        plots.u_curve(curve, small, "validation_accuracy", name)
+        plots.u_curve(curve, small, "validation_accuracy", name, tolerance=0.1)
     plots.differences(axes("pairs"), {"a - b": [0.1, 0.2, 0.3], "a - a": [-0.1, 0.1]})
     drawn["gallery"] = plots.schedule_gallery([cosine(0.1, 50), step_decay(0.1, 10)], 50).figure
     return drawn
