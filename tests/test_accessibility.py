@@ -200,7 +200,7 @@ def figures() -> dict[str, Figure]:
     plots.sharpness(axes("sharpness"), {"a": arrives, "b": arrives})
     plots.rate_strip(axes("rates"), found)
     plots.trajectory(axes("paths"), bowl, found, (-3, 3), (-3, 3))
-    small = sweep([0.01, 0.1, 1.0], seeds=range(2), steps=20)
+    small = sweep([0.01, 0.1, 1.0, 1e4], seeds=range(2), steps=20, loss="mse")
     curve = axes("curves")
     for name in ("a", "b", "c"):
         plots.u_curve(curve, small, "validation_accuracy", name, tolerance=0.1)

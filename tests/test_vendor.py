@@ -59,3 +59,16 @@ def test_without_a_network_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(vendor.subprocess, "run", no_network)
     with pytest.raises(vendor.Problem, match="Is there a network"):
         vendor.fetch(tmp_path / "vendor")
+
+
+def test_other_files_than_expected_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def npm(command, **options):
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(vendor, "ROOT", tmp_path)
+    monkeypatch.setattr(vendor.shutil, "which", lambda name: "npm")
+    monkeypatch.setattr(vendor.subprocess, "run", npm)
+    with pytest.raises(vendor.Problem, match="something else than expected"):
+        vendor.fetch(tmp_path / "vendor")
