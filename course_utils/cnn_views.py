@@ -18,7 +18,10 @@ from course_utils.datasets import Data
 from course_utils.explorers import Explorer
 from course_utils.training import evaluate
 
+_TOP = 6.0
+"""Where a linear loss axis ends: above ln 100, below the first leaps of runs that die."""
 _LABELS = {
+    "loss": "training loss",
     "epoch_loss": "training loss, mean of the epoch",
     "test_accuracy": "test accuracy",
     "test_loss": "test loss",
@@ -73,11 +76,11 @@ def by_rate(results: Sequence[Result]) -> dict[float, list[Result]]:
 
 
 def per_epoch(result: Result, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return epochs and values: a training loss is the mean of its epoch, others come at its end.
+    """Return epochs and values: a training loss is a mean, all others come at an epoch's end.
 
     Args:
         result: a recorded run.
-        metric: "epoch_loss", or one of `result.metrics`.
+        metric: "loss" (ten means per epoch), "epoch_loss" (one), or one of `result.metrics`.
 
     Raises:
         ValueError: if the run has no such metric.
@@ -92,6 +95,8 @@ def per_epoch(result: Result, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """
     if metric == "epoch_loss":
         return np.arange(1, result.epochs + 1), result.epoch_loss[: result.epochs]
+    if metric == "loss":
+        return result.step / result.meta["updates_per_epoch"], result.loss
     values = result.metrics[validate.one_of("metric", metric, result.metrics)]
     return result.metrics["step"] / result.meta["updates_per_epoch"], values
 
@@ -111,7 +116,7 @@ def epoch_curves(
     Args:
         ax: where to draw.
         runs: label -> recorded runs that differ in their seeds.
-        metric: "epoch_loss", "test_accuracy" or "test_loss".
+        metric: "loss", "epoch_loss", "test_accuracy" or "test_loss".
         epochs: show only so many.
         order: all labels that have a color; a line keeps it when others are left out.
 
@@ -130,7 +135,7 @@ def epoch_curves(
         x = curves[0][0][:length]
         table = np.array([values[:length] for _, values in curves])
         count = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
-        look = {"marker": "os^Dv"[i % 5], "ms": 5, **plots.line_look(i)}
+        look = {"marker": "" if metric == "loss" else "os^Dv"[i % 5], **plots.line_look(i)}
         ax.plot(x, table.mean(axis=0), label=f"{label} ({count})", **look)
         if len(seeds) > 1:
             low, high = table.min(axis=0), table.max(axis=0)
@@ -217,7 +222,7 @@ def compute_article(
 
 def draw_article(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     """Draw the two panels of `article` anew; return what they show in words."""
-    for name, metric in (("loss", "epoch_loss"), ("accuracy", "test_accuracy")):
+    for name, metric in (("loss", "loss"), ("accuracy", "test_accuracy")):
         ax = artists[name]
         ax.clear()
         epoch_curves(ax, data["runs"], metric, epochs=data["epochs"], order=data["order"])
@@ -227,16 +232,20 @@ def draw_article(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
         artists["loss"].yaxis.set_major_formatter("{x:g}")
         artists["loss"].yaxis.set_minor_formatter("{x:g}")
     else:
-        artists["loss"].set_ylim(bottom=0)
+        artists["loss"].set_ylim(0, _TOP)
     artists["accuracy"].set_ylim(bottom=0)
     if not data["last"]:
         return "No rate is chosen."
     parts = [
-        f"{label}: training loss {loss:.2f}, test accuracy {accuracy:.1%} after {end} "
+        f"{label}: training loss {_number(loss)}, test accuracy {accuracy:.1%} after {end} "
         f"epoch{'s' if end > 1 else ''}"
         for label, (loss, accuracy, end) in data["last"].items()
     ]
     return f"Learning rate {'; '.join(parts)}."
+
+
+def _number(loss: float) -> str:
+    return f"{loss:.2f}" if loss < 1000 else f"{loss:.1e}"
 
 
 def article(results: Sequence[Result]) -> Explorer:

@@ -76,6 +76,7 @@ DEVIATIONS: dict[tuple[str, int], tuple[str, str]] = {
     ("003-C28", 5): ("holds only if", "the cost is real, but per parameter, not per example"),
     ("003-C33", 5): ("holds only if", "of three adaptive rules only Adagrad beats decayed descent"),
     ("003-C37", 5): ("holds only if", "advice, but its “better” could be measured"),
+    ("004-C8", 6): ("holds only if", "the two other runs leap once, and then stand still: dead"),
     ("004-C2", 2): ("holds only if", "below the best rate a larger one converges in fewer steps"),
 }
 

@@ -76,6 +76,10 @@ def test_losses_belong_to_an_epoch_and_accuracies_to_its_end():
     assert epochs.tolist() == [1, 2] and loss.tolist() == [4, 3]
     epochs, accuracy = cnn_views.per_epoch(FAST, "test_accuracy")
     assert epochs.tolist() == [0, 1, 2] and accuracy.tolist() == [0.01, 0.2, 0.3]
+    epochs, loss = cnn_views.per_epoch(FAST, "loss")
+    assert epochs.tolist() == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75] and loss.tolist() == [
+        4, 4, 4, 4, 3, 3, 3, 3,
+    ]  # fmt: skip
     with pytest.raises(ValueError, match="metric must be one of"):
         cnn_views.per_epoch(FAST, "sharpness")
 
