@@ -112,15 +112,22 @@ class Hands:
             self.page.keyboard.press("Tab")
         return [controls.nth(i).evaluate("e => e.outerHTML.slice(0, 80)") for i in sorted(missing)]
 
+    def directions(self) -> tuple[str, str]:
+        """The keys that move the first slider away from where it is after a reset, and back."""
+        now, end = (self.sliders[0].get_attribute(f"aria-value{name}") for name in ("now", "max"))
+        keys = ("ArrowRight", "ArrowLeft")
+        return keys[::-1] if now == end else keys
+
     def latency(self, keys: int = 20) -> list[float]:
         """Milliseconds from a key on the first slider to the new picture, sorted."""
         self.reset()
+        away, back = self.directions()
         self.sliders[0].focus()
         self.picture.evaluate(WATCH)
         times = []
         for i in range(keys):
             seen = self.page.evaluate("window.watch.pictures.length")
-            self.page.keyboard.press("ArrowLeft" if i % 2 else "ArrowRight")
+            self.page.keyboard.press(back if i % 2 else away)
             self.page.wait_for_function(
                 "n => window.watch.pictures.length > n", arg=seen, timeout=1000 * MOVE_SECONDS
             )
@@ -137,17 +144,17 @@ class Hands:
             forth, each with all the time it needs, leads to the very same text.
         """
         self.reset()
-        first = self.look()[1]
+        first, (away, back) = self.look()[1], self.directions()
         self.sliders[0].focus()
         self.picture.evaluate(WATCH)
         for _ in range(keys):
-            self.page.keyboard.press("ArrowRight")
+            self.page.keyboard.press(away)
         end = self.settle(1.0)[1]
         log = self.page.evaluate("({keys: window.watch.keys, pictures: window.watch.pictures})")
         self.page.evaluate("window.watch.stop()")
-        there = self.changes(self.sliders[0], "ArrowLeft")
-        back = self.changes(self.sliders[0], "ArrowRight")
-        won = there and back and end != first and self.look()[1] == end
+        there = self.changes(self.sliders[0], back)
+        again = self.changes(self.sliders[0], away)
+        won = there and again and end != first and self.look()[1] == end
         pressed = log["keys"][-1] - log["keys"][0]
         after = log["pictures"][-1] - log["keys"][-1]
         return (
