@@ -2,17 +2,34 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from exercise_table import check_lesson
 
-from course_utils.exercises import CORRECT
+from course_utils.exercises import CORRECT, NOT_YET
 from course_utils.exercises import lesson06 as ex
 from course_utils.models import SevenLayerCNN
 
+
+def doctor(tolerance=0.01, below=math.inf, limit=0.95):
+    """Return a diagnosis with other limits than those asked for."""
+
+    def diagnose(losses, classes):
+        last, guess = losses[-1], math.log(classes)
+        if not math.isfinite(last):
+            return "diverged"
+        if -below <= last - guess and abs(last - guess) <= tolerance * guess:
+            return "dead"
+        return "learning" if last < limit * guess else "unclear"
+
+    return diagnose
+
+
 WRONG = {
     "guessing": {100: "number of classes", 0.01: "probability", 2.303: "ten classes",
-                 2: "base 10", 6.644: "base 2", -4.605: "positive", 1: "minus the logarithm"},
+                 2: "base 10", 6.644: "base 2", -4.605: "positive", 1: "sum", 0: "certain",
+                 3: "minus the logarithm"},
     "typo": {"smaller": "exponent", "equal": "decimal point", "bigger": "one of", 3: "one of"},
     "which_learn": {
         frozenset({1e-1, 6.25e-3, 1e-3, 3e-4}): "all four",
@@ -21,6 +38,10 @@ WRONG = {
         (3e-4,): "default",
         (1e-3,): "slow",
         (0.5, 1e-3): "not among",
+        frozenset({1e-1}): "twelve times",
+        frozenset({6.25e-3}): "too low",
+        frozenset(): "empty",
+        ("1e-3",): "a number",
         1e-3: "a set",
     },
     "deeper": {"larger": "errors on", "same": "amplifies", "none": "one of"},
@@ -34,9 +55,10 @@ WRONG = {
         (lambda i, o: 7): "from 3 to 16",
     },
     "first_step": {6.25e-3: "step itself", 0.4243: "bound", 0.245: "512 channels",
+                   0.0085: "measured in", 73.5: "percent",
                    5.316e-5: "multiplies", 3: "4608"},
     "dead_gradient": {0: "nearly", 102_500: "inputs are all 0", 102_400: "multiple",
-                      5_201_124: "passes", 356: "dead units", 7: "ask"},
+                      5_201_124: "passes", 356: "dead units", 256: "reaches", 7: "ask"},
     "diagnose": {
         (lambda losses, classes: "dead"): "fallen far below",
         (lambda losses, classes: "diverged" if math.isnan(losses[-1]) else "learning"): "within 1",
@@ -48,8 +70,18 @@ WRONG = {
             if abs(losses[-1] / math.log(classes) - 1) < 0.01
             else "learning"
         ): "not a number",
+        (lambda losses, classes: ex.diagnose_training(losses, 10)): "fallen",
+        (lambda losses, classes: ex.diagnose_training(losses[:1], classes)): "returns 'dead'",
+        (lambda losses, classes: ex.diagnose_training([min(losses)], classes)): "not a number",
+        doctor(tolerance=0.01 / math.log(100)): "0.035 above",
+        doctor(below=0.01): "0.035 below",
+        doctor(tolerance=0.03): "returns 'dead'; this one is \"unclear\"",
+        doctor(limit=0.8): "95 % of ln 100",
+        doctor(limit=1.0): "a little below guessing",
+        3: "function",
     },
-    "choose": {True: "single seed", 0.005: "a number", "b": "True or False"},
+    "choose": {True: "Two seeds", 0.005: "standard error", 0: "mean difference",
+               0.0033: "a number", "b": "True or False"},
 }  # fmt: skip
 
 
@@ -86,14 +118,32 @@ def test_the_first_step_of_adam_has_the_size_that_is_asked_for():
 def test_a_dead_layer_leaves_a_gradient_to_the_last_biases_only():
     model = SevenLayerCNN(seed=0)
     torch.nn.init.constant_(model.conv7.bias, -1e6)
-    torch.nn.functional.cross_entropy(model(torch.randn(8, 3, 32, 32)), torch.arange(8)).backward()
+    images = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    torch.nn.functional.cross_entropy(model(images), torch.arange(8)).backward()
     alive = {n: int((p.grad != 0).sum()) for n, p in model.named_parameters() if p.grad.any()}
     assert alive == {"fc.bias": ex.dead_gradient.solution_value}
 
 
-@pytest.mark.parametrize("answer", [[3e-4, 1e-3], (1e-3, 3e-4), frozenset({1e-3, 3e-4})])
+@pytest.mark.parametrize("answer", [[3e-4, 1e-3], (1e-3, 3 * 1e-4), {1e-3, 3e-4}])
 def test_rates_may_come_in_any_container(answer):
     assert ex.which_learn.check(answer).status == CORRECT
+
+
+def test_three_quarters_is_near_enough():
+    assert ex.first_step.check(0.75).status == CORRECT
+
+
+def test_diagnosis_of_the_solution_is_what_is_asked_for():
+    assert ex.diagnose.check(doctor()).status == CORRECT
+
+
+@pytest.mark.parametrize("answer", [1, 0.0, np.True_, np.float64(0), [False]])
+def test_only_true_and_false_answer_a_question_of_yes_or_no(answer):
+    assert ex.choose.check(answer).status == NOT_YET
+
+
+def test_numpy_knows_false_as_well():
+    assert ex.choose.check(np.float64(0) > 1).status == CORRECT
 
 
 def test_the_difference_is_none():
