@@ -605,12 +605,12 @@ def search(
             ran += _run_one(objective, study, plan)
             idle_since = None
             continue
-        missing = _missing(study)
-        if not missing and not _trials(study, TrialState.RUNNING):
+        # One look at all trials: between two, a trial can turn from running into waiting.
+        if result(study).complete:
             break
         _reap(study, plan)
         idle_since = time.monotonic() if idle_since is None else idle_since
-        if missing and time.monotonic() - idle_since > _PATIENCE:
+        if _missing(study) and time.monotonic() - idle_since > _PATIENCE:
             _fill(study)
         time.sleep(_POLL)
     return result(study)

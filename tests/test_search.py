@@ -578,6 +578,25 @@ def test_three_processes_and_one_is_killed_in_the_middle_of_a_trial(storage, tmp
         assert complained == ""
 
 
+def test_a_trial_that_is_queued_again_between_two_looks_is_not_forgotten(monkeypatch):
+    study = S.study("race", ":memory:", low=0.1, high=10, n=2)
+    S.search(lambda lr: lr, study, n_trials=1)
+    lost, real, looks = study.ask(), S._missing, []  # another process has the only trial ...
+
+    def missing(one):
+        found = real(one)
+        looks.append(found)
+        if len(looks) == 1:  # ... and dies while this one looks
+            study.tell(lost, state=S.TrialState.FAIL)
+            S._retry(study, study.trials[0])
+        return found
+
+    monkeypatch.setattr(S, "_missing", missing)
+    found = S.search(lambda lr: lr, study, timeout=30)
+    assert looks[0] == []
+    assert found.complete and sorted(p.attempts for p in found.points) == [1, 2]
+
+
 # --- Bad input ------------------------------------------------------------------------------------
 
 
