@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ class Plan:
         precision: as in `train`; "" means that of the study.
         measure: what to watch besides loss and accuracy: "dead", "sharpness" or "".
         steps: 0, or the number of updates.
+        width: of the network, as in `SevenLayerCNN`; 1 is the article's.
 
     Example:
         >>> Plan("article", lr=1e-3, seed=0, epochs=15).name
@@ -102,6 +104,7 @@ class Plan:
     precision: str = ""
     measure: str = ""
     steps: int = 0
+    width: float = 1.0
 
     @property
     def name(self) -> str:
@@ -109,6 +112,7 @@ class Plan:
         length = f"{self.steps}steps" if self.steps else f"{self.epochs}epochs"
         parts = [self.group, self.optimizer, self.schedule, f"{self.lr:g}", f"seed{self.seed}"]
         parts += [length, self.precision, f"without{self.held_out}" if self.held_out else ""]
+        parts += [f"width{self.width:g}" if self.width != 1 else ""]
         return "-".join(filter(None, parts)).replace(", ", "-").replace(" ", "-")
 
 
@@ -171,7 +175,11 @@ class Result:
 
 
 def plans(
-    epochs: int = 15, seeds: int = 3, precision: str = "float32", done: Sequence[Result] = ()
+    epochs: int = 15,
+    seeds: int = 3,
+    precision: str = "float32",
+    done: Sequence[Result] = (),
+    width: float = 1.0,
 ) -> list[Plan]:
     """Return all runs of the experiment, the most valuable first.
 
@@ -183,6 +191,7 @@ def plans(
         seeds: how many; seeds are 0, 1, ...
         precision: of the study; where it is bfloat16, it is compared with float32.
         done: finished runs.
+        width: of the network, as in `SevenLayerCNN`.
 
     Example:
         >>> few = plans(epochs=2, seeds=1)
@@ -194,28 +203,30 @@ def plans(
     short = -(-2 * epochs // 5)
     others = range(1, seeds)
 
+    make = partial(Plan, width=validate.positive("width", width))
+
     def article(rates: Iterable[float], seed: int) -> list[Plan]:
-        return [Plan("article", lr, seed, epochs) for lr in rates]
+        return [make("article", lr, seed, epochs) for lr in rates]
 
     def scheduled(seed: int) -> list[Plan]:
         arms = [(1e-3, "cosine"), (1e-3, "one-cycle"), (1e-3, "step decay")]
         arms += [(6.25e-3, "warm-up"), (6.25e-3, "warm-up, cosine")]
-        return [Plan("schedules", lr, seed, epochs, schedule=name) for lr, name in arms]
+        return [make("schedules", lr, seed, epochs, schedule=name) for lr, name in arms]
 
     def choice(group: str, optimizer: str, rates: Iterable[float], seed: int) -> list[Plan]:
         return [
-            Plan(group, lr, seed, short, optimizer=optimizer, held_out=HELD_OUT) for lr in rates
+            make(group, lr, seed, short, optimizer=optimizer, held_out=HELD_OUT) for lr in rates
         ]
 
     found = article(ARTICLE, 0)
     found += [
-        Plan("dead", lr, seed, 1, measure="dead", steps=200)
+        make("dead", lr, seed, 1, measure="dead", steps=200)
         for seed in range(seeds)
         for lr in (6.25e-3, 1e-3, 1e-1)
     ]
     if validate.one_of("precision", precision, ("float32", "bfloat16")) == "bfloat16":
         found += [
-            Plan("precision", 1e-3, seed, short, precision=name)
+            make("precision", 1e-3, seed, short, precision=name)
             for seed in range(seeds)
             for name in ("float32", "bfloat16")
         ]
@@ -225,7 +236,7 @@ def plans(
     scan = choice("momentum", "momentum", MOMENTUM_RATES, 0)
     found += scan + _momentum_runs(scan, done, epochs, seeds)
     found += [
-        Plan("sharpness", lr, 0, short, optimizer="sgd", measure="sharpness")
+        make("sharpness", lr, 0, short, optimizer="sgd", measure="sharpness")
         for lr in SHARPNESS_RATES
     ]
     found += [plan for seed in others for plan in scheduled(seed)]
@@ -271,7 +282,7 @@ def record_run(
     steps = plan.steps or plan.epochs * per_epoch
     schedule = SCHEDULES[plan.schedule](plan.lr, steps, per_epoch)
     run = train(
-        SevenLayerCNN(seed=plan.seed),
+        SevenLayerCNN(seed=plan.seed, width=plan.width),
         data,
         optimizer=plan.optimizer,
         schedule=schedule,
@@ -390,6 +401,7 @@ def record(
     epochs: int = 15,
     seeds: int = 3,
     precision: str = "auto",
+    width: float = 1.0,
     device: str = "auto",
     minutes: float | None = None,
     progress: bool = False,
@@ -406,6 +418,7 @@ def record(
         epochs: see `plans`.
         seeds: see `plans`.
         precision: "float32", "bfloat16", or "auto" for the faster one on this machine.
+        width: of the network, as in `SevenLayerCNN`.
         device: as in `train`.
         minutes: stop after about so long.
         progress: show progress bars.
@@ -426,7 +439,7 @@ def record(
         folder.mkdir(parents=True, exist_ok=True)
     loaded: dict[int, tuple[Data, str]] = {}
     while True:
-        todo = _left(work, groups, epochs, seeds, precision)
+        todo = _left(work, groups, epochs, seeds, precision, width)
         if not todo:
             say("all runs are made")
             return True
@@ -524,11 +537,13 @@ def fingerprint(data: Data) -> str:
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
-def _left(work: Path, groups: Iterable[str], epochs: int, seeds: int, precision: str) -> list[Plan]:
+def _left(
+    work: Path, groups: Iterable[str], epochs: int, seeds: int, precision: str, width: float
+) -> list[Plan]:
     """The runs that are not made yet."""
     done = [result for result in _recorded(work) if result.complete]
     names = {result.plan.name for result in done}
-    listed = plans(epochs, seeds, precision, done)
+    listed = plans(epochs, seeds, precision, done, width)
     return [plan for plan in listed if plan.group in groups and plan.name not in names]
 
 
@@ -613,6 +628,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add("--epochs", type=int, default=15, help="length of the main runs")
     add("--seeds", type=int, default=3)
+    add(
+        "--width",
+        type=float,
+        default=1.0,
+        help="0.25: a quarter of the channels",
+    )
     add("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     add("--device", default="auto", help="cpu, cuda, mps")
     add("--threads", type=int, default=_processors(), help="of the CPU (all)")
@@ -628,7 +649,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finished = record(
             chosen.data, work=chosen.work, results=chosen.results, groups=chosen.only,
             epochs=chosen.epochs, seeds=chosen.seeds, precision=chosen.precision,
-            device=chosen.device, minutes=chosen.minutes, progress=True, say=_say,
+            width=chosen.width, device=chosen.device, minutes=chosen.minutes, progress=True,
+            say=_say,
         )  # fmt: skip
     except KeyboardInterrupt:
         finished = False
@@ -640,7 +662,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(work: Path, chosen: argparse.Namespace, precision: str) -> None:
-    left = _left(work, chosen.only, chosen.epochs, chosen.seeds, precision)
+    left = _left(work, chosen.only, chosen.epochs, chosen.seeds, precision, chosen.width)
     for plan in left:
         _say(plan.name)
     short = sum(plan.steps > 0 for plan in left)

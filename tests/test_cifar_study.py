@@ -35,11 +35,12 @@ from course_utils.datasets import cifar100, synthetic_cifar100
 from course_utils.training import evaluate, train
 
 
-def tiny_cnn(seed):
+def tiny_cnn(seed, width=1.0):
     torch.manual_seed(seed)
+    n = int(4 * width)
     return nn.Sequential(
-        nn.Conv2d(3, 4, 3, stride=8), nn.ReLU(), nn.Flatten(), nn.Linear(64, 100)
-    )  # fmt: skip
+        nn.Conv2d(3, n, 3, stride=8), nn.ReLU(), nn.Flatten(), nn.Linear(16 * n, 100)
+    )
 
 
 def shrink(set_to):
@@ -92,6 +93,24 @@ def test_the_plans_hold_what_the_lesson_needs():
     assert {p.group for p in listed} == set(GROUPS)
     assert {p.schedule for p in listed} == set(SCHEDULES)
     assert "precision" not in {p.group for p in plans(precision="float32")}
+
+
+def test_a_narrower_network_has_the_same_plans_under_other_names():
+    done = [result(p, {"validation_accuracy": [0.1]}) for p in plans(epochs=5)]
+    wide, narrow = plans(epochs=5, done=done), plans(epochs=5, done=done, width=0.25)
+    scan = [p for p in narrow if p.group == "momentum"]
+    # The best rate of the article's network is not that of the narrow one.
+    assert [p.seed for p in scan] == [0] * len(scan) and len(scan) < len(wide)
+    assert [replace(p, width=1.0) for p in narrow] == plans(epochs=5)
+    assert not {p.name for p in wide} & {p.name for p in narrow}
+    assert narrow[0].name == wide[0].name + "-width0.25"
+
+
+def test_the_run_of_a_narrower_network_trains_it(root):
+    plan, data = Plan("rates", 1e-3, 0, 1, width=0.5), cifar100(root)
+    network = tiny_cnn(0, 0.5)
+    run = train(network, data, optimizer="adam", schedule=1e-3, epochs=1, batch_size=8)
+    assert record_run(plan, data).final_loss == pytest.approx(run.final_loss)
 
 
 def test_momentum_is_trained_in_full_at_the_rate_that_validation_prefers():
@@ -377,6 +396,10 @@ def test_the_command_stops_in_time_and_goes_on(root, tmp_path, capsys, monkeypat
     assert capsys.readouterr().out.splitlines()[-1] == "all runs are made"
     assert main([*command, "--dry-run"]) == 0
     assert capsys.readouterr().out == "0 runs are left\n"
+    assert main([*command, "--dry-run", "--width", "0.5"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("width0.5")
+    assert main([*command, "--width", "0.5"]) == 0
+    assert {r.plan.width for r in load(tmp_path / "r" / "06_sharpness.json")} == {0.5, 1.0}
 
 
 def test_pressing_stop_says_how_to_go_on(root, tmp_path, capsys, monkeypatch):

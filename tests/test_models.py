@@ -32,20 +32,20 @@ def test_without_a_seed_the_weights_are_torchs():
 
 
 class ArticleCNN(nn.Module):
-    """The article's listing, with its mistakes of spelling left out."""
+    """The article's listing, with its mistakes of spelling left out; n is 16 there."""
 
-    def __init__(self):
+    def __init__(self, n=16):
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, kernel_size=3, stride=2, padding=1)
+        self.conv1 = nn.Conv2d(3, n, kernel_size=3, stride=2, padding=1)
         self.pool = nn.MaxPool2d(kernel_size=2)
         self.act = nn.ReLU()
-        self.conv2 = nn.Conv2d(16, 64, kernel_size=3, padding=1)
-        self.conv3 = nn.Conv2d(64, 128, kernel_size=3, padding=1)
-        self.conv4 = nn.Conv2d(128, 256, kernel_size=3, padding=1)
-        self.conv5 = nn.Conv2d(256, 512, kernel_size=3, padding=1)
-        self.conv6 = nn.Conv2d(512, 512, kernel_size=3, padding=1)
-        self.conv7 = nn.Conv2d(512, 256, kernel_size=3, padding=1)
-        self.fc = nn.Linear(1024, 100)
+        self.conv2 = nn.Conv2d(n, 4 * n, kernel_size=3, padding=1)
+        self.conv3 = nn.Conv2d(4 * n, 8 * n, kernel_size=3, padding=1)
+        self.conv4 = nn.Conv2d(8 * n, 16 * n, kernel_size=3, padding=1)
+        self.conv5 = nn.Conv2d(16 * n, 32 * n, kernel_size=3, padding=1)
+        self.conv6 = nn.Conv2d(32 * n, 32 * n, kernel_size=3, padding=1)
+        self.conv7 = nn.Conv2d(32 * n, 16 * n, kernel_size=3, padding=1)
+        self.fc = nn.Linear(64 * n, 100)
         self.ln = nn.Flatten()
 
     def forward(self, x):
@@ -59,10 +59,11 @@ class ArticleCNN(nn.Module):
         return self.fc(x)
 
 
-def test_the_seven_layer_cnn_is_the_network_of_the_article():
+@pytest.mark.parametrize(("width", "n"), [(1, 16), (0.25, 4), (1 / 16, 1), (2.0, 32)])
+def test_the_seven_layer_cnn_is_the_network_of_the_article(width, n):
     torch.manual_seed(5)
-    article = ArticleCNN()
-    model = SevenLayerCNN(seed=5)  # the same draws in the same order
+    article = ArticleCNN(n)
+    model = SevenLayerCNN(seed=5, width=width)  # the same draws in the same order
     for ours, theirs in zip(model.parameters(), article.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     x = torch.randn(2, 3, 32, 32)
@@ -111,6 +112,9 @@ def test_the_seed_decides_the_weights_and_leaves_the_global_generator_alone():
         (lambda: mlp((64, 10), seed=-1), ValueError, "seed must be 0 or greater"),
         (lambda: mlp((64, 10), seed=1.5), TypeError, "seed must be an integer"),
         (lambda: SevenLayerCNN(seed=-1), ValueError, "seed must be 0 or greater"),
+        (lambda: SevenLayerCNN(width=0), ValueError, "width must be greater than 0"),
+        (lambda: SevenLayerCNN(width=0.3), ValueError, "width must be a multiple of 1/16, got 0.3"),
+        (lambda: SevenLayerCNN(width="a"), TypeError, "width must be a number"),
         (lambda: SevenLayerCNN(seed="a"), TypeError, "seed must be an integer"),
     ],
 )
