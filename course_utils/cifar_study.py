@@ -292,7 +292,7 @@ def record_run(
         device=device,
         precision=plan.precision or precision,
         observers=_observers(plan, data),
-        observe_every=5 if plan.steps else "epoch",
+        observe_every=_observe_every(plan, per_epoch),
         progress=progress,
         checkpoint=checkpoint,
         checkpoint_every=per_epoch,
@@ -347,6 +347,12 @@ def validation_loss(lr: float, epochs: int = 1) -> float:
         Plan("rates", lr, 0, epochs, held_out=HELD_OUT), data, precision=fast_precision()
     )
     return float("nan") if result is None else result.final("validation_loss")
+
+
+def _observe_every(plan: Plan, per_epoch: int) -> int | str:
+    if plan.steps:
+        return 5
+    return max(1, per_epoch // 5) if plan.measure == "sharpness" else "epoch"
 
 
 def _observers(plan: Plan, data: Data) -> dict[str, Callable[[nn.Module], Any]]:
@@ -519,6 +525,57 @@ def select(results: Iterable[Result], **settings: Any) -> list[Result]:
         validate.one_of("settings", name, Plan.__dataclass_fields__)
     wanted = settings.items()
     return [r for r in results if all(getattr(r.plan, name) == value for name, value in wanted)]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Runs that differ in their rates and seeds, as a table: what `plots.u_curve` draws.
+
+    Args:
+        lrs: rates, smallest first (R,).
+        seeds: those that every rate has (S,).
+        diverged: (R, S).
+        table: the runs, table[rate][seed].
+    """
+
+    lrs: np.ndarray
+    seeds: list[int]
+    diverged: np.ndarray
+    table: list[list[Result]]
+
+    def final(self, metric: str) -> np.ndarray:
+        """Return the last value of a metric (R, S); "train_loss" is the last epoch's mean."""
+
+        def last(run: Result) -> float:
+            return run.epoch_loss[-1] if metric == "train_loss" else run.final(metric)
+
+        return np.array([[last(run) for run in row] for row in self.table])
+
+
+def grid(results: Iterable[Result]) -> Grid:
+    """Return the runs as a table over rates and seeds; a seed that some rate lacks is left out.
+
+    Raises:
+        ValueError: if two runs have the same rate and seed, or no seed is common to all rates.
+
+    Example:
+        >>> grid([])
+        Traceback (most recent call last):
+        ValueError: results must have a seed that is common to all rates, got 0 runs
+    """
+    runs = list(results)
+    cells = {(run.plan.lr, run.plan.seed): run for run in runs}
+    if len(cells) < len(runs):
+        raise ValueError(f"results must differ in rate or seed, got {len(runs)} runs, some alike")
+    lrs = sorted({lr for lr, _ in cells})
+    seeds = [s for s in sorted({seed for _, seed in cells}) if all((lr, s) in cells for lr in lrs)]
+    if not seeds:
+        raise ValueError(
+            f"results must have a seed that is common to all rates, got {len(runs)} runs"
+        )
+    table = [[cells[lr, seed] for seed in seeds] for lr in lrs]
+    diverged = np.array([[run.diverged for run in row] for row in table])
+    return Grid(np.array(lrs), seeds, diverged, table)
 
 
 def fingerprint(data: Data) -> str:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import cifar_study, search
+from course_utils import cifar_study, plots, search
 from course_utils.activity import dead_fractions
 from course_utils.cifar_study import (
     ARTICLE,
@@ -24,6 +24,7 @@ from course_utils.cifar_study import (
     Result,
     collect,
     fingerprint,
+    grid,
     load,
     main,
     plans,
@@ -194,7 +195,8 @@ def test_dead_units_and_sharpness_are_watched(root):
     train(model, data, optimizer="adam", schedule=50.0, steps=10, batch_size=8)
     assert dead.metrics["dead"][-1] == dead_fractions(model, data.train, 16)
     plan = Plan("sharpness", 0.01, 0, epochs=1, optimizer="sgd", measure="sharpness")
-    assert record_run(plan, data).metrics["sharpness"].shape == (2,)
+    watched = record_run(plan, data).metrics  # 6 updates per epoch: five times as often as others
+    assert watched["step"].tolist() == list(range(7)) and watched["sharpness"].shape == (7,)
 
 
 def test_the_task_of_a_search_is_the_loss_on_held_out_images(root, monkeypatch):
@@ -207,6 +209,29 @@ def test_the_task_of_a_search_is_the_loss_on_held_out_images(root, monkeypatch):
     assert search.task("course_utils.cifar_study:validation_loss") is cifar_study.validation_loss
     with pytest.raises(ValueError, match="epochs must be"):
         cifar_study.validation_loss(0.01, epochs=0)
+
+
+def test_a_grid_has_the_seeds_that_every_rate_has():
+    def run(lr, seed, accuracy):
+        return result(Plan("rates", lr, seed, 1), {"test_accuracy": [0.0, accuracy]})
+
+    runs = [
+        run(0.1, 0, 0.3),
+        run(0.01, 1, 0.2),
+        run(0.01, 0, 0.1),
+        run(0.01, 2, 0.9),
+        run(0.1, 1, 0.4),
+    ]
+    found = grid(runs)
+    assert found.lrs.tolist() == [0.01, 0.1] and found.seeds == [0, 1]
+    assert found.final("test_accuracy").tolist() == [[0.1, 0.2], [0.3, 0.4]]
+    assert found.diverged.shape == (2, 2)
+    ax = plots.u_curve(plots.canvas()[1], found, "test_accuracy")
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.15, 0.35])
+    with pytest.raises(ValueError, match="must differ in rate or seed, got 2 runs"):
+        grid([runs[0], runs[0]])
+    with pytest.raises(ValueError, match="common to all rates, got 2 runs"):
+        grid([runs[0], runs[3]])
 
 
 # --- the record --------------------------------------------------------------------------------
@@ -290,7 +315,7 @@ def test_runs_of_other_settings_stay_and_other_images_are_refused(root, tmp_path
 KILLED = """
     import os, sys
     sys.path[:0] = {paths!r}
-    from course_utils import cifar_study, search
+    from course_utils import cifar_study, plots, search
     from test_cifar_study import shrink
 
     shrink(setattr)
