@@ -53,6 +53,8 @@ PROBE = 256
 ARTICLE = (1e-3, 6.25e-3, 3e-4, 1e-1, 6.25e-5)
 """The four rates of the article, and the one that its author may have meant by 625e-5."""
 LEARNING = (1e-3, 3e-4, 6.25e-5)
+DEAD_RATES = (6.25e-3, 1e-3, 1e-1, 3e-3, 1e-2)
+"""Rates below, at and above the border beyond which layers die."""
 RATES = (1e-3, 3e-4, 3e-3, 1e-4, 5e-4, 2e-3, 3e-5, 1e-2, 1e-5, 1e-1)
 MOMENTUM_RATES = (0.01, 0.03, 0.1, 0.003)
 SHARPNESS_RATES = (0.02, 0.05, 0.1)
@@ -196,7 +198,7 @@ def plans(
     Example:
         >>> few = plans(epochs=2, seeds=1)
         >>> len(few), few[0].lr, {plan.group for plan in few} < set(GROUPS)
-        (30, 0.001, True)
+        (32, 0.001, True)
     """
     epochs = validate.integer("epochs", epochs, minimum=1)
     seeds = validate.integer("seeds", seeds, minimum=1)
@@ -222,7 +224,7 @@ def plans(
     found += [
         make("dead", lr, seed, 1, measure="dead", steps=200)
         for seed in range(seeds)
-        for lr in (6.25e-3, 1e-3, 1e-1)
+        for lr in DEAD_RATES
     ]
     if validate.one_of("precision", precision, ("float32", "bfloat16")) == "bfloat16":
         found += [
@@ -672,7 +674,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         >>> main(["--dry-run", "--only", "dead", "--work", "/no/such/folder"])
         dead-adam-constant-0.00625-seed0-200steps
         ...
-        9 runs are left, 9 of them short (200 updates)
+        15 runs are left, 15 of them short (200 updates)
         0
     """
     parser = argparse.ArgumentParser(prog=COMMAND, description=(__doc__ or "").partition("\n\n")[0])
