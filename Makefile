@@ -31,7 +31,7 @@ HANGS := -o faulthandler_timeout=1800 -o faulthandler_exit_on_timeout=true
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test lint unit nbval test-browser run slides book links cifar100 bench readme clean
+.PHONY: help install lab test lint unit nbval test-browser run slides book links cifar100 bench readme repeat clean
 
 help: ## this list
 	@echo "A hands-on course on the learning rate. First of all: make lab"
@@ -72,6 +72,9 @@ unit: install ## unit tests and the examples in the docstrings
 
 nbval: install ## run all notebooks and compare the checked outputs
 	@$(PY) -m pytest -q $(NBVAL) $(NOTEBOOKS)
+
+repeat: install ## nbval twenty times in a row, once with all processors busy (over an hour)
+	@$(PY) tools/repeat.py $(ARGS) -- $(MAKE) --no-print-directory nbval
 
 test-browser: install ## every lesson in JupyterLab in a real browser (NB=01 for one)
 	@$(PY) -m pytest -q $(HANGS) $(if $(NB),-k "$(NB)_ or desk") tests/browser
