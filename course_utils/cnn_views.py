@@ -111,7 +111,8 @@ def epoch_curves(
 ) -> Axes:
     """Draw a metric by epoch: the mean over seeds, their range, and how many there are.
 
-    Where the seeds are not equally long, the mean ends with the shortest.
+    Where the seeds are not equally long, the mean ends with the shortest; thin lines go on with
+    the others.
 
     Args:
         ax: where to draw.
@@ -140,6 +141,10 @@ def epoch_curves(
         if len(seeds) > 1:
             low, high = table.min(axis=0), table.max(axis=0)
             ax.fill_between(x, low, high, color=plots.color(i), alpha=0.18, lw=0)
+        for x, values in curves:
+            if len(values) > length:
+                rest = slice(length - 1, None)
+                ax.plot(x[rest], values[rest], **look | {"lw": 0.9, "markersize": 3})
     ax.set(xlabel="epoch", ylabel=_LABELS.get(metric, metric.replace("_", " ")))
     if epochs is not None:
         ax.set_xlim(-0.2, epochs + 0.2)
@@ -196,7 +201,8 @@ def compute_article(
 
     Returns:
         "runs" (label -> results), "order" (all labels), "epochs", "log", and "last": label ->
-        (training loss, test accuracy, epoch) where the shown part ends, means over seeds.
+        (training loss, test accuracy, epoch, seeds) where the shown part ends, means over the
+        seeds that are so long.
 
     Raises:
         ValueError: if `shown` has another length than there are rates.
@@ -212,10 +218,11 @@ def compute_article(
     runs = {f"{lr:g}": rates[lr] for lr, on in zip(rates, shown) if on}
     last = {}
     for label, seeds in runs.items():
-        end = min(epochs, *(result.epochs for result in seeds))
-        loss = np.mean([result.epoch_loss[end - 1] for result in seeds])
-        accuracy = np.mean([per_epoch(result, "test_accuracy")[1][end] for result in seeds])
-        last[label] = float(loss), float(accuracy), end
+        end = min(epochs, max(result.epochs for result in seeds))
+        there = [result for result in seeds if result.epochs >= end]
+        loss = np.mean([result.epoch_loss[end - 1] for result in there])
+        accuracy = np.mean([per_epoch(result, "test_accuracy")[1][end] for result in there])
+        last[label] = float(loss), float(accuracy), end, len(there)
     order = [f"{lr:g}" for lr in rates]
     return {"runs": runs, "epochs": epochs, "log": bool(log), "last": last, "order": order}
 
@@ -238,10 +245,14 @@ def draw_article(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
         return "No rate is chosen."
     parts = [
         f"{label}: training loss {_number(loss)}, test accuracy {accuracy:.1%} after {end} "
-        f"epoch{'s' if end > 1 else ''}"
-        for label, (loss, accuracy, end) in data["last"].items()
+        f"epoch{'s' if end > 1 else ''}" + _share(seeds, len(data["runs"][label]))
+        for label, (loss, accuracy, end, seeds) in data["last"].items()
     ]
     return f"Learning rate {'; '.join(parts)}."
+
+
+def _share(seeds: int, of: int) -> str:
+    return f" ({seeds} of {of} seeds)" if seeds < of else ""
 
 
 def _number(loss: float) -> str:

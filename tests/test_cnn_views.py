@@ -84,10 +84,14 @@ def test_losses_belong_to_an_epoch_and_accuracies_to_its_end():
         cnn_views.per_epoch(FAST, "sharpness")
 
 
-def test_curves_show_the_mean_and_range_up_to_the_shortest_run(ax):
+def test_curves_show_mean_and_range_up_to_the_shortest_run_and_then_the_others(ax):
     cnn_views.epoch_curves(ax, {"0.001": [FAST, OTHER], "0.1": [DEAD]}, "epoch_loss")
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [4.1, 3.2])
-    assert ax.lines[1].get_ydata().tolist() == [4.6, 4.6]
+    alone, dead = ax.lines[1:]  # the longer seed goes on alone
+    assert alone.get_xdata().tolist() == [2, 3] and alone.get_ydata().tolist() == [3.4, 3.0]
+    assert alone.get_color() == ax.lines[0].get_color() != dead.get_color()
+    assert alone.get_linewidth() < ax.lines[0].get_linewidth()
+    assert dead.get_ydata().tolist() == [4.6, 4.6]
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert texts == ["0.001 (2 seeds)", "0.1 (1 seed)"]
     assert len(ax.collections) == 1  # one seed has no range
@@ -126,7 +130,10 @@ def labels(explorer):
 
 def test_the_explorer_shows_the_chosen_rates_and_says_so(explorer):
     assert labels(explorer) == ["0.001", "0.1"]
-    assert "0.001: training loss 3.20, test accuracy 25.0% after 2 epochs" in explorer.state
+    longer = "0.001: training loss 3.00, test accuracy 90.0% after 3 epochs (1 of 2 seeds); 0.1: "
+    assert longer in explorer.state
+    explorer.set(epochs=2)
+    assert "0.001: training loss 3.20, test accuracy 25.0% after 2 epochs; 0.1" in explorer.state
     explorer.set(epochs=1, **{"rate 0.1": False})
     assert labels(explorer) == ["0.001"]
     assert explorer.state == (
