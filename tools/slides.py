@@ -24,6 +24,8 @@ OUT = ROOT / "slides"
 TEMPLATE = ROOT / "tools" / "slides_template"
 # More than about 24 lines need smaller letters, and these are as small as a back row can read.
 MOST_LINES = 32
+# A table to look things up in is no slide; its beginning shows what there is to find.
+MOST_ROWS = 7
 
 
 # --- from a notebook to slides --------------------------------------------------------------------
@@ -107,6 +109,72 @@ def split_full_slides(cells: list[nbformat.NotebookNode], most: int = MOST_LINES
                 full = lines(cell)
 
 
+def shorten_table(markdown: str, most: int = MOST_ROWS) -> str:
+    """Return a Markdown table with its first rows, and a line that says how many more there are.
+
+    >>> print(shorten_table("| a |\\n|---|\\n| 1 |\\n| 2 |\\n| 3 |", most=1))
+    | a |
+    |---|
+    | 1 |
+    <BLANKLINE>
+    *… and 2 more rows in the notebook.*
+    """
+    rows = markdown.strip().splitlines()
+    more = len(rows) - 2 - most
+    if more <= 0 or not all(row.startswith("|") for row in rows):
+        return markdown
+    return "\n".join([*rows[:-more], "", f"*… and {more} more rows in the notebook.*"])
+
+
+def shorten_tables(cells: list[nbformat.NotebookNode]) -> None:
+    """Show the beginning of tables that are too long for a slide."""
+    for cell in cells:
+        for output in cell.get("outputs", []):
+            if "text/markdown" in output.get("data", {}):
+                output.data["text/markdown"] = shorten_table(output.data["text/markdown"])
+
+
+# What there is to look at on a slide besides words.
+SIGHTS = ("figure", "formula", "table", "result")
+
+
+def sights(cell: nbformat.NotebookNode) -> set[str]:
+    """Return what a cell gives to look at: a figure, a formula, a table, what a program printed.
+
+    >>> (
+    ...     sights(nbformat.v4.new_markdown_cell("The rate $x$ is small.")),
+    ...     sights(nbformat.v4.new_markdown_cell(r"$\\eta_t = \\eta_0 / t$")),
+    ... )
+    (set(), {'formula'})
+    """
+    if cell.cell_type == "markdown":
+        inline = re.findall(r"(?<!\\)\$+([^$]+)\$", cell.source)
+        found = {"formula"} if any(re.search(r"=|\\to|\\gets|<|\\le", f) for f in inline) else set()
+        return found | ({"table"} if re.search(r"^\|?:?-{3,}.*\|", cell.source, re.M) else set())
+    found = set()
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        if "image/png" in data:
+            found.add("figure")
+        elif "<table" in data.get("text/html", "") or "text/markdown" in data:
+            found.add("table")
+        elif "text/html" not in data:
+            found.add("result")
+    return found
+
+
+def slides_of(notebook: nbformat.NotebookNode) -> list[set[str]]:
+    """Return, for each slide of the lecture of a notebook, what there is to see on it."""
+    slides: list[set[str]] = []
+    for cell in for_lecture(notebook).cells:
+        kind = slide_type(cell)
+        if kind in ("slide", "subslide"):
+            slides.append(set())
+        if kind not in ("skip", "notes") and slides:
+            slides[-1] |= sights(cell)
+    return slides
+
+
 def for_lecture(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a copy of a notebook to be shown: no plumbing, explanations in the speaker notes."""
     notebook = copy.deepcopy(notebook)
@@ -125,6 +193,7 @@ def for_lecture(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if cell.cell_type == "markdown" and slide_type(cell) == "skip" and started:
             set_slide_type(cell, "notes")
         started = started or slide_type(cell) in ("slide", "subslide")
+    shorten_tables(notebook.cells)
     split_full_slides(notebook.cells)
     return notebook
 
