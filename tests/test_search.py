@@ -530,7 +530,8 @@ def test_three_processes_and_one_is_killed_in_the_middle_of_a_trial(storage, tmp
     (tmp_path / "slow_task.py").write_text(TASK)
     notes = tmp_path / "notes"
     notes.touch()
-    study = S.study("shared", storage, low=1e-3, high=10, n=12, heartbeat=1, grace=6)
+    # A live worker must not be taken for dead because other jobs have the processor.
+    study = S.study("shared", storage, low=1e-3, high=10, n=12, heartbeat=1, grace=15)
     command = [
         sys.executable, "-m", "course_utils.search", "worker", "--study", "shared",
         "--storage", storage, "--task", "slow_task:objective", "--timeout", "120",
