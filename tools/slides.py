@@ -134,8 +134,8 @@ def shorten_tables(cells: list[nbformat.NotebookNode]) -> None:
                 output.data["text/markdown"] = shorten_table(output.data["text/markdown"])
 
 
-# What there is to look at on a slide besides words.
-SIGHTS = ("figure", "formula", "table", "result")
+# A formula relates or combines; a single letter or number between dollar signs does not count.
+FORMULA = re.compile(r"[=<>^]|\\(to|gets|leftarrow|approx|le|ge|sim|frac|sum|prod|sqrt|cdot)\b")
 
 
 def sights(cell: nbformat.NotebookNode) -> set[str]:
@@ -148,9 +148,9 @@ def sights(cell: nbformat.NotebookNode) -> set[str]:
     (set(), {'formula'})
     """
     if cell.cell_type == "markdown":
-        inline = re.findall(r"(?<!\\)\$+([^$]+)\$", cell.source)
-        found = {"formula"} if any(re.search(r"=|\\to|\\gets|<|\\le", f) for f in inline) else set()
-        return found | ({"table"} if re.search(r"^\|?:?-{3,}.*\|", cell.source, re.M) else set())
+        formula = any(FORMULA.search(part) for part in re.findall(r"\$+([^$]+)\$", cell.source))
+        table = re.search(r"^\|[-:| ]+\|$", cell.source, re.MULTILINE)
+        return ({"formula"} if formula else set()) | ({"table"} if table else set())
     found = set()
     for output in cell.get("outputs", []):
         data = output.get("data", {})
