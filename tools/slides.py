@@ -12,6 +12,7 @@ import copy
 import os
 import re
 import sys
+from itertools import accumulate
 from pathlib import Path
 
 import nbformat
@@ -25,7 +26,7 @@ TEMPLATE = ROOT / "tools" / "slides_template"
 # More than about 24 lines need smaller letters, and these are as small as a back row can read.
 MOST_LINES = 32
 # A table to look things up in is no slide; its beginning shows what there is to find.
-MOST_ROWS = 7
+MOST_LETTERS, MOST_ROWS = 1500, 9
 
 
 # --- from a notebook to slides --------------------------------------------------------------------
@@ -109,21 +110,29 @@ def split_full_slides(cells: list[nbformat.NotebookNode], most: int = MOST_LINES
                 full = lines(cell)
 
 
-def shorten_table(markdown: str, most: int = MOST_ROWS) -> str:
-    """Return a Markdown table with its first rows, and a line that says how many more there are.
+def shorten_table(markdown: str, most: int = MOST_LETTERS) -> str:
+    """Return the beginning of Markdown tables, and a line that says how many more rows there are.
 
-    >>> print(shorten_table("| a |\\n|---|\\n| 1 |\\n| 2 |\\n| 3 |", most=1))
+    >>> print(shorten_table("| a |\\n|---|\\n| 10 |\\n| 20 |\\n| 30 |", most=8))
     | a |
     |---|
-    | 1 |
+    | 10 |
     <BLANKLINE>
     *… and 2 more rows in the notebook.*
     """
-    rows = markdown.strip().splitlines()
-    more = len(rows) - 2 - most
-    if more <= 0 or not all(row.startswith("|") for row in rows):
+    lines = markdown.strip().splitlines()
+    begins = [n for n, line in enumerate(lines) if re.fullmatch(r"\|[-:| ]+\|", line)]
+    rows = [
+        n
+        for n, line in enumerate(lines)
+        if line.startswith("|") and n not in begins and n + 1 not in begins
+    ]
+    letters = list(accumulate(len(lines[n]) for n in rows))
+    kept = max(1, sum(total <= most for total in letters[:MOST_ROWS]))
+    if kept >= len(rows):
         return markdown
-    return "\n".join([*rows[:-more], "", f"*… and {more} more rows in the notebook.*"])
+    more = f"*… and {len(rows) - kept} more rows in the notebook.*"
+    return "\n".join([*lines[: rows[kept - 1] + 1], "", more])
 
 
 def shorten_tables(cells: list[nbformat.NotebookNode]) -> None:
@@ -271,7 +280,7 @@ def outside(page: str) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Write the slides of the chosen lessons; return 0 when all went well."""
-    paths = chosen(arguments)
+    paths = [path for path in chosen(arguments) if not path.name.startswith("00_")]  # no lesson
     try:
         modules = fetch(VENDOR)
     except Problem as problem:
