@@ -1,10 +1,15 @@
 """What pytest needs to run notebooks with nbval: fewer false alarms, finite waits."""
 
+import os
+
 import pytest
 from kernels import notice_dead_kernels, use_ipc
 
 use_ipc()
 notice_dead_kernels()
+
+# No test may touch the learner's own progress; the kernels of nbval inherit this.
+os.environ["COURSE_PROGRESS"] = "off"
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:

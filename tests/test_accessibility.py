@@ -18,8 +18,9 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from course_utils import choice_views, claims, exercises, plots, rosetta
+from course_utils import checkup, choice_views, claims, exercises, plots, rosetta
 from course_utils.descent import descend
+from course_utils.exercises import overview
 from course_utils.optimizers import Adam, GradientDescent
 from course_utils.problems import quadratic
 from course_utils.regularization_study import Map
@@ -338,7 +339,9 @@ def html_outputs(path: Path) -> list[str]:
 def test_tables_of_the_package_have_headers_that_say_what_they_head() -> None:
     ledger = claims.ledger(ROOT / "notebooks")._repr_html_()
     table = rosetta.Table(["name"], [["a"]]).to_html()
-    for html in (ledger, table):
+    health = checkup.Checkup((checkup.Check("a", "ok", "b"),))._repr_html_()
+    solved = overview.Overview({}, "x")._repr_html_()
+    for html in (ledger, table, health, solved):
         assert "<table" in html
         assert headless_tables(html) == 0
     assert headless_tables("<table><tr><td>1</td></tr></table>") == 1

@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "course_utils"
 FLOORS = [
     ["validate"],
     ["schedules", "optimizers", "problems", "sampling"],
-    ["run"],
+    ["run", "progress"],
     ["cifar_files"],
     ["descent", "datasets", "models", "rosetta"],
     ["batches"],
@@ -39,7 +39,7 @@ FLOORS = [
     ["burst", "choice_views", "cnn_views", "decay_views", "designer", "race"],
     ["article", "claims"],
     ["cheat_sheet"],
-    ["ledger_browser"],
+    ["checkup", "ledger_browser"],
     ["exercises"],
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
@@ -55,6 +55,7 @@ ALLOWED = {
     "burst": {"numpy", *DRAWING},
     "designer": {"numpy", *DRAWING},
     "race": {"numpy", *DRAWING},
+    "checkup": {"packaging", "torch", "ipywidgets"},
 }
 # Imported inside the one function that needs it, so that the module stays light.
 ON_DEMAND = {("schedules", "torch")}  # to_torch

@@ -20,7 +20,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 TO_PIP = {"pytorch-cpu": "torch"}  # conda's name -> pip's name
 IMPORT_NAMES = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "notebooks/INSTRUCTOR.md"]
-COME_ALONG = {"PIL": "matplotlib", "IPython": "ipykernel", "nbformat": "nbconvert"}
+COME_ALONG = {
+    "PIL": "matplotlib",
+    "packaging": "matplotlib",
+    "IPython": "ipykernel",
+    "nbformat": "nbconvert",
+}
 
 
 def split(requirement: str) -> tuple[str, str]:

@@ -167,7 +167,7 @@ def write_sources(folder: Path, notebooks: Path, mathjax: Path) -> None:
     if (notebooks / "images").is_dir():
         shutil.copytree(notebooks / "images", folder / "images")
     index = INDEX.format(
-        table=table(lessons),
+        table=table([path for path in lessons if not path.name.startswith("00_")]),
         lessons="\n".join(path.stem for path in lessons),
         for_teachers=FOR_TEACHERS if guide.exists() else "",
     )

@@ -22,6 +22,11 @@ def prose(notebook: Path) -> str:
     return "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
 
 
+def lessons(folder: Path) -> list[Path]:
+    """Return the notebooks of a folder in order, without the start page, which is no lesson."""
+    return [path for path in sorted(folder.glob("*.ipynb")) if not path.name.startswith("00_")]
+
+
 def section_minutes(text: str) -> list[int]:
     """Return the numbers of the first table with a column Minutes.
 
@@ -49,8 +54,7 @@ def row(notebook: Path, text: str) -> str:
 
 def table(folder: Path) -> str:
     """Return the Markdown table of all lessons in a folder."""
-    lessons = sorted(folder.glob("*.ipynb"))
-    rows = [row(notebook, prose(notebook)) for notebook in lessons]
+    rows = [row(notebook, prose(notebook)) for notebook in lessons(folder)]
     return "\n".join(["| | Lesson | The question | Minutes |", "|---|---|---|---|", *rows])
 
 

@@ -20,6 +20,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("PYTHONHASHSEED", "0")
 os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+os.environ["COURSE_PROGRESS"] = "off"  # what runs here is no learner
 
 import nbformat  # noqa: E402 - the kernels inherit the settings above
 from kernels import use_ipc  # noqa: E402

@@ -278,6 +278,11 @@ def outside(page: str) -> list[str]:
     return [name for name in styles + loaded + imports if not name.startswith("data:")]
 
 
+def lessons(arguments: list[str]) -> list[Path]:
+    """Return the notebooks that are meant; all but the start page, which is none to be held."""
+    return [path for path in chosen(arguments) if arguments or not path.name.startswith("00_")]
+
+
 def main(arguments: list[str]) -> int:
     """Write the slides of the chosen lessons; return 0 when all went well."""
     paths = [path for path in chosen(arguments) if not path.name.startswith("00_")]  # no lesson

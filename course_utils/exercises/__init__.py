@@ -14,12 +14,16 @@ from __future__ import annotations
 import html
 import inspect
 import math
+import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from course_utils import progress
 
 NOT_ATTEMPTED = "not attempted yet"
 NOT_YET = "not yet"
@@ -121,20 +125,26 @@ class Question:
         self._hints_shown = 0
 
     def check(self, answer: Any = ...) -> Outcome:
-        """Grade `answer`; never raises, whatever the answer is or does."""
+        """Grade `answer`; never raises, whatever the answer is or does.
+
+        That a question of a lesson was answered rightly is kept (see `course_utils.progress`).
+        """
         if not attempted(answer):
             return Outcome(
                 NOT_ATTEMPTED, "Replace the ... with your answer and run the cell again."
             )
         try:
             with np.errstate(all="ignore"):
-                return Outcome(CORRECT, self.grade(answer))
+                outcome = Outcome(CORRECT, self.grade(answer))
         except Incorrect as reason:
             return Outcome(NOT_YET, str(reason))
         except NotAttempted:
             return Outcome(NOT_ATTEMPTED, "The body is still ...: write it and run the cell again.")
         except Exception as error:  # the learner's own code may raise anything
             return Outcome(NOT_YET, f"Your answer raised {type(error).__name__}: {error}")
+        if place := _place(self):
+            progress.record(*place)
+        return outcome
 
     def hint(self) -> Text:
         """Return the next hint; after the last one, the last again."""
@@ -388,3 +398,14 @@ def questions(module: Any) -> Iterator[tuple[str, Question]]:
     for name, value in vars(module).items():
         if isinstance(value, Question):
             yield name, value
+
+
+def _place(question: Question) -> tuple[int, str] | None:
+    """The lesson and the name of a question; None if it belongs to no lesson."""
+    for module_name, module in list(sys.modules.items()):
+        lesson = re.fullmatch(rf"{re.escape(__name__)}\.lesson(\d\d)", module_name)
+        if lesson:
+            for name, candidate in questions(module):
+                if candidate is question:
+                    return int(lesson[1]), name
+    return None

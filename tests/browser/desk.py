@@ -88,6 +88,7 @@ def environment(folder: Path) -> dict[str, str]:
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "IPYTHONDIR": "ipython",
+        "COURSE_PROGRESS": "progress",
     }
     inherited = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
     own = {name: str(folder / part) for name, part in own.items()}
