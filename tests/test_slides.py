@@ -98,6 +98,50 @@ def test_a_full_slide_is_split() -> None:
     assert kinds == ["slide", "fragment", "subslide"]
 
 
+def test_a_long_table_shows_its_beginning() -> None:
+    rows = [f"| row {n} | {'x' * 100} |" for n in range(30)]
+    table = "\n".join(["**Title**", "", "| a | b |", "| --- | --- |", *rows])
+    cell = code("table()", "slide")
+    cell.outputs = [new_output("display_data", {"text/markdown": table, "text/plain": table})]
+    (shown,) = slides.for_lecture(new_notebook(cells=[cell])).cells
+    text = shown.outputs[0].data["text/markdown"]
+    assert "row 8 " in text
+    assert "row 9 " not in text
+    assert text.endswith("*… and 21 more rows in the notebook.*")
+    assert slides.shorten_table("\n".join(["| a |", "|---|", rows[0]])).endswith(rows[0])
+    assert slides.shorten_table("no table\n" * 500) == "no table\n" * 500
+
+
+SEEN = (
+    (markdown("One letter: $x$, one number: $4.88$.", "slide"), set()),
+    (markdown("The rate $\\eta_t = 1/t$", "slide"), {"formula"}),
+    (markdown("| a | b |\n|---|---|\n| 1 | 2 |", "slide"), {"table"}),
+    (code("draw()", "slide", alt="A figure"), {"figure"}),
+    (code("print(1)", "slide", text="1"), {"result"}),
+    (code("x = 1", "slide"), set()),
+)
+
+
+@pytest.mark.parametrize(("cell", "expected"), SEEN, ids=lambda part: str(part)[:20])
+def test_what_there_is_to_see(cell: nbformat.NotebookNode, expected: set[str]) -> None:
+    assert slides.slides_of(new_notebook(cells=[cell])) == [expected]
+
+
+LESSONS = slides.lessons([])
+# Lessons 6 and 7 try many claims with numbers that a program prints.
+SHOWN = {"06": 0.3, "07": 0.45}
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lecture_has_the_right_length_and_something_to_see(path: Path) -> None:
+    seen = slides.slides_of(nbformat.read(path, as_version=4))
+    assert 20 <= len(seen) <= 40
+    shown = sum(bool(slide & {"figure", "formula", "table"}) for slide in seen)
+    assert shown >= SHOWN.get(path.name[:2], 0.5) * len(seen)
+    words_only = [n for n, slide in enumerate(seen, 1) if not slide]
+    assert len(words_only) <= 0.3 * len(seen), f"nothing to see on the slides {words_only}"
+
+
 def test_the_page(lesson: nbformat.NotebookNode, vendor: Path) -> None:
     page = slides.render(lesson, vendor)
     body = re.search(r'<div class="slides">(.*)</main>', page, re.DOTALL)[1]
