@@ -33,7 +33,7 @@ TAGS = {
     "hide-input",  # code that draws or fills a box: collapsed in JupyterLab, hidden in slides
     "slow",  # more than ten seconds
 }
-SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes"}
+SLIDE_TYPES = {"slide", "subslide", "fragment", "-", "skip", "notes"}  # "-": shown at once
 MOST_LINES, MOST_LINES_MEDIAN, MOST_BYTES = 25, 6, 1_000_000
 LEAST_CHECKED = 0.6
 MINUTES = (35, 60)

@@ -250,6 +250,15 @@ def deck(modules: Path, heading: str) -> dict:
     return {"title": heading, "css": "\n".join(css), "programs": programs, "start": start}
 
 
+def between_lectures(page: str) -> str:
+    """Let links from lesson to lesson lead from lecture to lecture, to the beginning.
+
+    >>> between_lectures('<a href="01_a_rate.ipynb#1.2-Why">')
+    '<a href="01_a_rate.html">'
+    """
+    return re.sub(r'href="(0[1-9]_\w+)\.ipynb(#[^"]*)?"', r'href="\1.html"', page)
+
+
 def render(notebook: nbformat.NotebookNode, modules: Path) -> str:
     """Return the slides of a notebook as one HTML page."""
     exporter = SlidesExporter(
@@ -260,7 +269,7 @@ def render(notebook: nbformat.NotebookNode, modules: Path) -> str:
     )
     resources = {"deck": deck(modules, title(notebook))}
     page, _ = exporter.from_notebook_node(for_lecture(notebook), resources=resources)
-    return page
+    return between_lectures(page)
 
 
 def outside(page: str) -> list[str]:
