@@ -198,7 +198,7 @@ def plans(
     Example:
         >>> few = plans(epochs=2, seeds=1)
         >>> len(few), few[0].lr, {plan.group for plan in few} < set(GROUPS)
-        (32, 0.001, True)
+        (35, 0.001, True)
     """
     epochs = validate.integer("epochs", epochs, minimum=1)
     seeds = validate.integer("seeds", seeds, minimum=1)
@@ -213,6 +213,8 @@ def plans(
     def scheduled(seed: int) -> list[Plan]:
         arms = [(1e-3, "cosine"), (1e-3, "one-cycle"), (1e-3, "step decay")]
         arms += [(6.25e-3, "warm-up"), (6.25e-3, "warm-up, cosine")]
+        # A schedule whose mean rate is half its peak may need a higher peak.
+        arms += [(3e-3, "constant"), (3e-3, "cosine"), (3e-3, "one-cycle")]
         return [make("schedules", lr, seed, epochs, schedule=name) for lr, name in arms]
 
     def choice(group: str, optimizer: str, rates: Iterable[float], seed: int) -> list[Plan]:
