@@ -264,7 +264,7 @@ def test_every_run_says_where_it_comes_from(whole, root):
 
 
 def test_the_record_gives_back_what_was_run(whole, root):
-    [kept] = select(load(whole[0] / "results" / "06_schedules.json"), schedule="cosine")
+    [kept, _] = select(load(whole[0] / "results" / "06_schedules.json"), schedule="cosine")
     fresh = record_run(kept.plan, cifar100(root), precision="bfloat16")
     assert kept.plan == fresh.plan
     for name in ("lr", "loss", "grad_norm", "final_loss"):
