@@ -196,7 +196,7 @@ def abc_surface(rotation: float = 0.0) -> Problem:
 
     .. math:: f(w) = \tfrac12 (100\, w_1^2 + 0.01\, w_2^2)
 
-    The condition number is 10 000, so one rate cannot serve both directions. A run starts at
+    The condition number is 10,000, so one rate cannot serve both directions. A run starts at
     A = (1, -10).
 
     Args:
