@@ -77,7 +77,7 @@ repeat: install ## nbval twenty times in a row, once with all processors busy (o
 	@$(PY) tools/repeat.py $(ARGS) -- $(MAKE) --no-print-directory nbval
 
 test-browser: install ## every lesson in JupyterLab in a real browser (NB=01 for one)
-	@$(PY) -m pytest -q $(HANGS) $(if $(NB),-k "$(NB)_ or desk") tests/browser
+	@$(PY) -m pytest -q $(HANGS) $(if $(NB),-k "$(NB)_ or desk or start_here") tests/browser
 
 run: install ## execute all notebooks in place and clean them (NB=01 for one)
 	@$(PY) tools/notebooks.py run $(NB)

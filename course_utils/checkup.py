@@ -204,7 +204,7 @@ def device() -> Check:
     threads = torch.get_num_threads()
     found = f"CPU, {threads} {'thread' if threads == 1 else 'threads'}; {_accelerator(torch)}."
     if threads > 1:
-        found += " One thread is faster on small networks: start with `make lab`."
+        found += " On small networks one is faster: `make lab` sets OMP_NUM_THREADS=1."
     return Check("device", NOTE if threads > 1 else OK, found)
 
 

@@ -133,7 +133,7 @@ def forget() -> str:
         )
     with suppress(OSError):  # not empty, or not there
         folder.rmdir()
-    return f"Forgotten: {len(marks)} right answers."
+    return f"Forgotten: {len(marks)} right answer{'' if len(marks) == 1 else 's'}."
 
 
 def _create(mark: Path) -> None:

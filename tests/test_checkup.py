@@ -197,7 +197,7 @@ def test_progress_is_looked_at_without_writing(tmp_path: Path, monkeypatch) -> N
     assert checkup.own_progress().status == "ok"
     assert str(tmp_path / "a" / "b") in checkup.own_progress().found
     assert list(tmp_path.iterdir()) == []
-    (tmp_path / "a").touch()  # a file in the way
+    (tmp_path / "a").touch(mode=0o755)  # a file in the way
     found = checkup.own_progress()
     assert found.status == "note" and "not kept" in found.found and "COURSE_" in found.remedy
 
@@ -206,7 +206,7 @@ def test_progress_is_looked_at_without_writing(tmp_path: Path, monkeypatch) -> N
 
 
 def boxes() -> dict[str, checkup.Checkup]:
-    every = [checkup.Check(f"<{s}>", s, f"found {s}", f"do {s}") for s in ("ok", "note", "problem")]
+    every = [checkup.Check(f"<{s}>", s, f"F{s[0]}", f"R{s[0]}") for s in ("ok", "note", "problem")]
     return {"good": checkup.Checkup(tuple(every[:2])), "bad": checkup.Checkup(tuple(every))}
 
 

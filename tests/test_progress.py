@@ -63,6 +63,7 @@ def test_only_marks_are_read_and_deleted(folder: Path) -> None:
         "01.1a.v1",
         ".DS_Store",
     }
+    others |= {"01.detector.v1.bak", "x01.detector.v1"}
     for name in others:
         (folder / name).touch()
     assert progress.solved() == {1: {"same_clock"}}
@@ -74,7 +75,7 @@ def test_marks_of_another_version_do_not_count_and_are_forgotten(folder: Path) -
     folder.mkdir(parents=True)
     (folder / "01.same_clock.v2").touch()
     assert progress.solved() == {}
-    assert progress.forget() == "Forgotten: 1 right answers."
+    assert progress.forget() == "Forgotten: 1 right answer."
     assert not folder.exists()
 
 

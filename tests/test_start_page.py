@@ -12,6 +12,9 @@ import pytest
 
 from course_utils.exercises import overview, questions
 
+# By name: the folder slides/ that the tool writes would make linters take this for a package.
+slides = importlib.import_module("slides")
+
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 PAGE = FOLDER / "00_start_here.ipynb"
 LESSONS = lesson_map.lessons(FOLDER)
@@ -71,6 +74,12 @@ def test_the_page_is_short_and_asks_nothing() -> None:
     assert not re.search(r"\.check\(\w|claims", source(PAGE, "code"))
 
 
+def test_the_page_is_no_lesson() -> None:
+    assert PAGE.exists() and PAGE not in LESSONS
+    assert PAGE.name not in lesson_map.table(FOLDER)
+    assert PAGE not in slides.lessons([])
+
+
 # --- the table of progress -----------------------------------------------------------------------
 
 
@@ -89,6 +98,14 @@ def test_all_and_nothing_are_said_in_words() -> None:
     assert "49 of 49" in full.summary
     empty = overview.Overview({}, "")
     assert "■" not in repr(empty) and "0 of 13" in repr(empty)
+
+
+@pytest.mark.parametrize(("done", "listed"), [(3, "d, e, f, ..."), (4, "e, f, g"), (6, "g")])
+def test_at_most_three_open_exercises_are_named(monkeypatch, done: int, listed: str) -> None:
+    monkeypatch.setattr(overview, "EXERCISES", {1: tuple("abcdefg")})
+    table = overview.Overview({1: set("abcdefg"[:done])}, "")
+    assert repr(table).splitlines()[0].endswith(f"{done} of 7   open: {listed}")
+    assert f">{listed}<" in table._repr_html_()
 
 
 def test_the_table_escapes_what_it_shows() -> None:

@@ -294,7 +294,7 @@ def lessons(arguments: list[str]) -> list[Path]:
 
 def main(arguments: list[str]) -> int:
     """Write the slides of the chosen lessons; return 0 when all went well."""
-    paths = [path for path in chosen(arguments) if not path.name.startswith("00_")]  # no lesson
+    paths = lessons(arguments)
     try:
         modules = fetch(VENDOR)
     except Problem as problem:
