@@ -217,26 +217,26 @@ largest_stable_rate = Question(
 )
 
 
-steps_at_0_001 = Question(
-    "How many steps from w = 5 until (w+1)² is below 1e-6, at rate 0.001?",
+steps_at_0_002 = Question(
+    "How many steps from w = 5 until (w+1)² is below 1e-6, at rate 0.002?",
     grade_number(
-        4346,
+        2171,
         mistakes={
-            4310: "ten times 431 is a good guess, but the exact number is not quite proportional.",
-            8691: "the loss is the square of the distance: it shrinks by 0.998² per step.",
-            4345: "after 4345 steps the loss is still above 1e-6. Round up.",
-            3451: "start from the loss 36, not from 1.",
-            8696: "the factor is 1 − 2·0.001 = 0.998, not 0.999: the curvature is 2.",
+            2155: "five times 431 is a good guess, but the exact number is not quite proportional.",
+            4342: "the loss is the square of the distance: it shrinks by 0.996² per step.",
+            2170: "after 2170 steps the loss is still above 1e-6. Round up.",
+            1724: "start from the loss 36, not from 1.",
+            4346: "the factor is 1 − 2·0.002 = 0.996, not 0.998: the curvature is 2.",
         },
-        otherwise="solve 36 · 0.998^(2t) < 1e-6 for t and round up.",
-        right="No computer needed 4346 steps to find this out: the closed form did.",
+        otherwise="solve 36 · 0.996^(2t) < 1e-6 for t and round up.",
+        right="No computer needed 2171 steps to find this out: the closed form did.",
     ),
     hints=(
-        "The loss after t steps is 36 · (1 − 2·0.001)^(2t).",
-        "math.ceil(math.log(1e-6 / 36) / (2 * math.log(0.998)))",
+        "The loss after t steps is 36 · (1 − 2·0.002)^(2t).",
+        "math.ceil(math.log(1e-6 / 36) / (2 * math.log(0.996)))",
     ),
-    solution=4346,
-    explanation="ln(36·10⁶) / (−2 ln 0.998) = 4345.2, rounded up.",
+    solution=2171,
+    explanation="ln(36·10⁶) / (−2 ln 0.996) = 2170.5, rounded up.",
 )
 
 _MIXED_UP = {
@@ -282,35 +282,34 @@ name_the_regimes = Question(
 def _grade_best_rate_and_factor(answer):
     rate, factor = map(number, pair(answer, "give a pair: (rate, factor per step)."))
     mistakes = {
-        0.02: "at 2/100 the steep direction keeps jumping between two points. A bit less.",
-        0.01: "1/100 solves the steep direction at once, but leaves the flat one a factor of 0.99.",
-        1: "at 1/1 the flat direction is solved at once, but the steep one has the factor −99.",
-        2 / 99: "2 / (λ_max − λ_min) is above the limit 2/100.",
+        0.04: "at 2/50 the steep direction keeps jumping between two points. A bit less.",
+        0.02: "1/50 solves the steep direction at once, but leaves the flat one a factor of 0.96.",
+        0.5: "at 1/2 the flat direction is solved at once, but the steep one has the factor −24.",
+        2 / 48: "2 / (λ_max − λ_min) is above the limit 2/50.",
     }
     expect_none_of(rate, mistakes, near=1e-4, reply="The rate {value:g}: {why}")
-    right = 2 / 101
-    why = "make the two factors equal in size: 1 − η = 100η − 1."
-    expect(math.isclose(rate, right, rel_tol=1e-3), f"The rate {rate:g} is not the best: {why}")
+    why = "make the two factors equal in size: 1 − 2η = 50η − 1."
+    expect(math.isclose(rate, 2 / 52, rel_tol=2e-3), f"The rate {rate:g} is not the best: {why}")
     expect(
-        not math.isclose(abs(factor), 1 / 101, rel_tol=1e-3),
+        not math.isclose(abs(factor), 1 / 26, rel_tol=2e-3),
         "The factor is (κ − 1)/(κ + 1), not 1/(κ + 1): hardly anything is gained per step.",
     )
     expect(
-        math.isclose(abs(factor), 99 / 101, rel_tol=1e-4),
-        f"The rate is right. The factor {factor:g} is not: put the rate into 1 − η.",
+        math.isclose(abs(factor), 48 / 52, rel_tol=5e-4),
+        f"The rate is right. The factor {factor:g} is not: put the rate into 1 − 2η.",
     )
-    return "The best single rate still keeps 98 % of the distance at every step."
+    return "The best single rate still keeps 92 % of the distance at every step."
 
 
 best_rate_and_factor = Question(
-    "The best single rate for the curvatures 100 and 1, and the factor per step that it gives.",
+    "The best single rate for the curvatures 50 and 2, and the factor per step that it gives.",
     _grade_best_rate_and_factor,
     hints=(
-        "The factors are |1 − 100η| and |1 − η|. The slower one counts.",
-        "The best rate makes both equal: 100η − 1 = 1 − η.",
+        "The factors are |1 − 50η| and |1 − 2η|. The slower one counts.",
+        "The best rate makes both equal: 50η − 1 = 1 − 2η.",
     ),
-    solution=(2 / 101, 99 / 101),
-    explanation="In general 2/(λ_max + λ_min) and (κ − 1)/(κ + 1).",
+    solution=(1 / 26, 12 / 13),
+    explanation="In general 2/(λ_max + λ_min) and (κ − 1)/(κ + 1); here κ = 25.",
 )
 
 

@@ -90,7 +90,7 @@ def _grade_which_learn(answer):
     )
     expect(
         6.25e-3 not in chosen,
-        "the article calls 6.25e-3 too low, but it is above 1e-3. It is excellent for the digits "
+        "the article calls 6.25e-3 too low, but it is above 1e-3. It is good for the digits "
         "and one hidden layer; this network is seven deep.",
     )
     expect(1e-3 in chosen, "1e-3 is Adam's default, and small enough here.")
@@ -121,6 +121,26 @@ deeper = Question(
     hints=("The change of one layer is the input of the next.", "Six dominoes, or one?"),
     solution="smaller",
     explanation="On the digits one hidden layer bears 0.1; six bear 0.00625, but not 0.05.",
+)
+
+
+narrower = Question(
+    "A quarter of the channels: by which factor grows the rate at which η√(3n) is the same?",
+    grade_number(
+        2,
+        mistakes={
+            4: "n is four times smaller, but it stands under a root.",
+            0.5: "a narrower layer has larger weights; it bears a larger rate, not a smaller one.",
+            1: "conv6 has 9 · 128 inputs instead of 9 · 512. The ratio of 6.4 depends on them.",
+            16: "the number of weights falls by 16; what counts is the inputs of one channel.",
+        },
+        otherwise="conv6 has n/4 inputs; ask for which rate η√(3n/4) is what it was.",
+        right="√(3n) is halved, so the rate may double.",
+        near=0.01,
+    ),
+    hints=("How many inputs has conv6 now?", "9 · 512 became 9 · 128."),
+    solution=2,
+    explanation="η√(3n/4) = η√(3n)/2: twice the rate moves the weights by the same fraction.",
 )
 
 # --------------------------------------------------------------------------------- exercises
@@ -178,53 +198,65 @@ parameters = Question(
 )
 
 
-first_step = Question(
-    "Adam's first update at 6.25e-3, as a fraction of the standard deviation of conv6's weights?",
+tenth_of_a_weight = Question(
+    "At which rate does Adam's first update move conv6's weights by 0.1 standard deviations?",
     grade_number(
-        6.25e-3 * math.sqrt(3 * 4608),
+        0.1 / math.sqrt(3 * 4608),
         mistakes={
-            6.25e-3: "that is the step itself. Divide it by the standard deviation.",
-            6.25e-3 * math.sqrt(4608): "1/√n is the bound of the weights; their standard "
-            "deviation is 1/√(3n).",
-            6.25e-3 * math.sqrt(3 * 512): "n counts the inputs of a channel: 512 channels of "
+            0.1 / math.sqrt(4608): "1/√n is the bound of the weights; their standard deviation is "
+            "1/√(3n).",
+            0.1 / math.sqrt(3 * 512): "n counts the inputs of a channel: 512 channels of "
             "3 x 3 pixels.",
-            1 / math.sqrt(3 * 4608): "that is the standard deviation. How large is the step, "
-            "measured in it?",
-            625e-3 * math.sqrt(3 * 4608): "that is in percent: a hundredth of it is the fraction.",
-            6.25e-3 / math.sqrt(3 * 4608): "divide by the standard deviation 1/√(3n): that "
-            "multiplies by √(3n).",
+            1 / math.sqrt(3 * 4608): "that moves them by a whole standard deviation.",
+            0.1: "0.1 is the ratio. Which rate belongs to it?",
+            0.1 * math.sqrt(3 * 4608): "√(3n) divides: ratio = η √(3n), and you look for η.",
         },
-        otherwise="η √(3n) with η = 6.25e-3 and n = 4608.",
-        right="6.25e-3 · √13824 = 0.73: three quarters of a typical weight, in one step.",
+        otherwise="solve η √(3n) = 0.1 with n = 4608.",
+        right="0.1/√13824 = 8.5e-4, a little below Adam's default of 1e-3.",
         near=0.02,
-        rtol=0.025,  # "three quarters" is right
+        rtol=0.02,
     ),
     hints=("The first step is η for every weight.", "The standard deviation is 1/√(3n), n = 4608."),
-    solution=6.25e-3 * math.sqrt(3 * 4608),
-    explanation="η √(3n) = 0.00625 · 117.6 = 0.73; with 64 inputs it is 0.09.",
+    solution=0.1 / math.sqrt(3 * 4608),
+    explanation="η √(3n) = 0.1 gives η = 0.1/117.6 = 8.5e-4. With 64 inputs it is 7.2e-3.",
 )
 
 
-dead_gradient = Question(
-    "All units of conv7 are dead. How many of the 5,201,124 parameters still get a gradient?",
-    grade_number(
-        100,
-        mistakes={
-            0: "nearly. What does a bias of the last layer need in order to get a gradient?",
-            102_500: "the last layer has 102,400 weights, but their inputs are all 0 now.",
-            102_400: "a weight's gradient is a multiple of its input, and all inputs are 0 now.",
-            5_201_124: "no gradient passes a layer that puts out 0 for every image.",
-            256: "conv7 has 256 biases, but nothing that they do reaches the loss now.",
-            356: "the biases of the dead units get no gradient either.",
-        },
-        otherwise="ask of each layer: are its inputs 0? Does a gradient reach its outputs?",
-        right="Only the 100 biases of the last layer. They can learn how frequent the classes are.",
-        near=1e-6,
-        rtol=1e-6,
-    ),
+_LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "conv6", "conv7", "fc")
+
+
+def _grade_behind_a_dead_layer(answer):
+    expect(
+        isinstance(answer, (set, frozenset, list, tuple)),
+        'answer with a set of names, such as {"conv1", "fc"}.',
+    )
+    for name in answer:
+        expect(name in _LAYERS, f"{name!r} is no layer. They are called conv1 to conv7, and fc.")
+    chosen = set(answer)
+    expect(
+        not chosen & set(_LAYERS[:5]),
+        "what conv6 puts out is 0 whatever comes in, so no gradient passes it on the way back.",
+    )
+    expect(
+        "conv6" not in chosen,
+        "a dead unit has the gradient exactly 0, in its weights and in its bias. So it stays dead.",
+    )
+    expect("fc" in chosen, "the last layer still has its biases, and a bias needs no input.")
+    expect(
+        "conv7" in chosen,
+        "the inputs of conv7 are all 0, so its weights get no gradient. And its biases?",
+    )
+    return (
+        "Only what lies behind it. The network can still learn a constant: one and the same guess."
+    )
+
+
+behind_a_dead_layer = Question(
+    "All units of conv6 are dead. Which layers still have a parameter with a gradient?",
+    _grade_behind_a_dead_layer,
     hints=("Weights whose input is 0 get no gradient.", "A bias needs no input."),
-    solution=100,
-    explanation="6.4 counts them: one bias per class.",
+    solution={"conv7", "fc"},
+    explanation="conv7 sees zeros; its biases decide what it puts out, the same for each image.",
 )
 
 

@@ -14,7 +14,7 @@ from course_utils import progress
 EXERCISES = {
     1: ("write_gradient_descent", "one_step_rate", "who_wrote_it", "same_clock", "rate_for_adam",
         "one_step_later"),
-    2: ("largest_stable_rate", "steps_at_0_001", "name_the_regimes", "best_rate_and_factor",
+    2: ("largest_stable_rate", "steps_at_0_002", "name_the_regimes", "best_rate_and_factor",
         "detector", "free_the_loss"),
     3: ("strip_1", "strip_2", "strip_3", "strip_4", "strip_5", "strip_6", "write_cosine",
         "write_warmup", "fix_boundary", "gamma_per_update", "natural_rate", "area_of_a_cosine",
@@ -22,7 +22,8 @@ EXERCISES = {
     4: ("write_rmsprop", "missing_correction", "floor_of_rmsprop", "largest_heavy_ball_rate",
         "scale_the_inputs", "choose_and_defend"),
     5: ("write_warmup", "state_of_adam", "weight_left", "burst_threshold", "choose_and_defend"),
-    6: ("last_linear", "parameters", "first_step", "dead_gradient", "diagnose", "choose"),
+    6: ("last_linear", "parameters", "tenth_of_a_weight", "behind_a_dead_layer",
+        "diagnose", "choose"),
     7: ("grid_size", "random_trials", "distinct_rates", "weight_decay", "trust", "threshold",
         "capstone"),
 }  # fmt: skip
