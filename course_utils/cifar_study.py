@@ -198,7 +198,7 @@ def plans(
     Example:
         >>> few = plans(epochs=2, seeds=1)
         >>> len(few), few[0].lr, {plan.group for plan in few} < set(GROUPS)
-        (35, 0.001, True)
+        (37, 0.001, True)
     """
     epochs = validate.integer("epochs", epochs, minimum=1)
     seeds = validate.integer("seeds", seeds, minimum=1)
@@ -227,6 +227,11 @@ def plans(
         make("dead", lr, seed, 1, measure="dead", steps=200)
         for seed in range(seeds)
         for lr in DEAD_RATES
+    ]
+    found += [  # long enough to see the end of the warm-up
+        make("dead", 6.25e-3, seed, 3, schedule=name, measure="dead", steps=1000)
+        for seed in range(seeds)
+        for name in ("warm-up", "constant")
     ]
     if validate.one_of("precision", precision, ("float32", "bfloat16")) == "bfloat16":
         found += [
@@ -676,7 +681,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         >>> main(["--dry-run", "--only", "dead", "--work", "/no/such/folder"])
         dead-adam-constant-0.00625-seed0-200steps
         ...
-        15 runs are left, 15 of them short (200 updates)
+        21 runs are left, 21 of them short (200 or 1000 updates)
         0
     """
     parser = argparse.ArgumentParser(prog=COMMAND, description=(__doc__ or "").partition("\n\n")[0])
@@ -729,7 +734,7 @@ def _list(work: Path, chosen: argparse.Namespace, precision: str) -> None:
     short = sum(plan.steps > 0 for plan in left)
     epochs = sum(plan.epochs for plan in left if not plan.steps)
     text = f", {epochs} epochs" if epochs else ""
-    text += f", {short} of them short (200 updates)" if short else ""
+    text += f", {short} of them short (200 or 1000 updates)" if short else ""
     _say(f"{len(left)} runs are left{text}")
 
 
