@@ -96,7 +96,7 @@ def stable_rate(problem: Problem, w: Any = None) -> float | np.ndarray:
     Returns:
         A float, or an array (...,) over the leading axes; infinity where nothing curves upwards.
 
-    Source: Goodfellow, Bengio & Courville 2016, section 4.3.
+    Source: LeCun, Bottou, Orr & Müller 1998, Efficient BackProp, section 5.1.
 
     Example:
         >>> stable_rate(shifted_square())
