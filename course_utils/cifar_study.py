@@ -199,7 +199,7 @@ def plans(
     Example:
         >>> few = plans(epochs=2, seeds=1)
         >>> len(few), few[0].lr, {plan.group for plan in few} < set(GROUPS)
-        (38, 0.001, True)
+        (40, 0.001, True)
     """
     epochs = validate.integer("epochs", epochs, minimum=1)
     seeds = validate.integer("seeds", seeds, minimum=1)
@@ -233,6 +233,11 @@ def plans(
         make("dead", 6.25e-3, seed, 3, schedule=name, measure="dead", steps=1000)
         for seed in range(seeds)
         for name in ("warm-up", "constant")
+    ]
+    found += [  # two ways to stand at ln 100
+        make("dead", lr, seed, 1, optimizer="momentum", measure="dead", steps=200)
+        for seed in range(seeds)
+        for lr in (0.01, 0.2)
     ]
     if validate.one_of("precision", precision, ("float32", "bfloat16")) == "bfloat16":
         found += [
@@ -682,7 +687,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         >>> main(["--dry-run", "--only", "dead", "--work", "/no/such/folder"])
         dead-adam-constant-0.00625-seed0-200steps
         ...
-        21 runs are left, 21 of them short (200 or 1000 updates)
+        27 runs are left, 27 of them short (200 or 1000 updates)
         0
     """
     parser = argparse.ArgumentParser(prog=COMMAND, description=(__doc__ or "").partition("\n\n")[0])
