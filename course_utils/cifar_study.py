@@ -57,8 +57,8 @@ DEAD_RATES = (6.25e-3, 1e-3, 1e-1, 3e-3, 1e-2)
 """Rates below, at and above the border beyond which layers die."""
 RATES = (1e-3, 3e-4, 3e-3, 1e-4, 5e-4, 2e-3, 3e-5, 1e-2, 1e-5, 1e-1)
 MOMENTUM_RATES = (0.1, 0.03, 0.2, 0.01, 0.5, 0.003)
-SHARPNESS_RATES = (1.0, 0.5)
-"""Of plain gradient descent on mini-batches: below 0.2 it does not leave ln 100 in these epochs."""
+SHARPNESS_RUNS = (("momentum", 0.1), ("sgd", 1.0), ("sgd", 0.5))
+"""One that learns, and two of plain gradient descent; below 0.2 it does not leave ln 100."""
 SCHEDULES: dict[str, Callable[[float, int, int], Schedule]] = {
     "constant": lambda lr, steps, epoch: constant(lr),
     "cosine": lambda lr, steps, epoch: cosine(lr, steps),
@@ -251,8 +251,8 @@ def plans(
     scan = choice("momentum", "momentum", MOMENTUM_RATES, 0)
     found += scan + _momentum_runs(scan, done, epochs, seeds)
     found += [
-        make("sharpness", lr, 0, epochs, optimizer="sgd", measure="sharpness")
-        for lr in SHARPNESS_RATES
+        make("sharpness", lr, 0, epochs, optimizer=name, measure="sharpness")
+        for name, lr in SHARPNESS_RUNS
     ]
     found += [plan for seed in others for plan in scheduled(seed)]
     found += [plan for seed in others for plan in choice("rates", "adam", RATES, seed)]

@@ -304,7 +304,7 @@ def test_runs_of_other_settings_stay_and_other_images_are_refused(root, tmp_path
     record(root, work=tmp_path / "a", epochs=1, **settings)
     record(root, work=tmp_path / "b", epochs=3, **settings)
     results = load(tmp_path / "results" / "06_sharpness.json")
-    assert sorted({r.plan.epochs for r in results}) == [1, 3] and len(results) == 4
+    assert sorted({r.plan.epochs for r in results}) == [1, 3] and len(results) == 6
     synthetic_cifar100(tmp_path / "other", n_train=48, n_test=16, seed=1)
     before = (tmp_path / "results" / "06_sharpness.json").read_bytes()
     with pytest.raises(ValueError, match="results must hold runs on the same images"):
@@ -414,9 +414,9 @@ def test_the_command_stops_in_time_and_goes_on(root, tmp_path, capsys, monkeypat
     command = ["--data", str(root), "--work", str(tmp_path / "w"), "--results", str(tmp_path / "r"),
                "--only", "sharpness", "--epochs", "1", "--device", "cpu"]  # fmt: skip
     assert main([*command, "--minutes", "1e-9"]) == 1
-    assert "time is up, 2 runs left" in capsys.readouterr().out
+    assert "time is up, 3 runs left" in capsys.readouterr().out
     assert main([*command, "--dry-run"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "2 runs are left, 2 epochs"
+    assert capsys.readouterr().out.splitlines()[-1] == "3 runs are left, 3 epochs"
     assert main(command) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "all runs are made"
     assert main([*command, "--dry-run"]) == 0
