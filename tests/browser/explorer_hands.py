@@ -34,6 +34,7 @@ class Hands:
 
     notebook: Notebook
     index: int
+    first: str = ""
 
     def __post_init__(self) -> None:
         self.page, self.cell = self.notebook.page, self.notebook.cell(self.index)
@@ -78,7 +79,14 @@ class Hands:
     def reset(self) -> str:
         """Press the reset button; return the text after it."""
         self.press(self.buttons[-1], "Space")
-        return self.settle()[1]
+        # A busy machine may be silent for a moment before it begins: the text is known from the
+        # second time on.
+        deadline = time.monotonic() + MOVE_SECONDS
+        while self.first and self.look()[1] != self.first and time.monotonic() < deadline:
+            self.page.wait_for_timeout(30)
+        text = self.settle(0.3 if self.first else 1.0)[1]
+        self.first = self.first or text
+        return text
 
     def with_title(self, title: str) -> list[str]:
         """What has this tooltip; "null" is a label that says nothing."""
