@@ -1,6 +1,6 @@
 """Adaptive methods and schedules side by side: the recorded experiments of lesson 5.
 
-Seven studies, each a function that returns `Arms`: every arm (a method, perhaps with a schedule) at
+Eight studies, each a function that returns `Arms`: every arm (a method, perhaps with a schedule) at
 every rate of its own grid, from the same seeds. An arm is judged at its *own* best rate, chosen on
 validation data and reported on test data. `record` runs them in some minutes each and writes
 `notebooks/results/05_<study>.json`; `load` reads such a file.
