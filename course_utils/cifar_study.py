@@ -316,7 +316,7 @@ def record_run(
     if not run.meta["interrupted"]:
         return _thin(run, plan, per_epoch)
     updates = (run.steps - 1) // per_epoch * per_epoch  # whole epochs whose end was measured
-    if updates == 0 or plan.steps or plan.schedule != "constant":
+    if updates <= 0 or plan.steps or plan.schedule != "constant":
         return None
     return replace(_thin(_first(run, updates), plan, per_epoch), final_loss=float("nan"))
 
@@ -347,6 +347,7 @@ def validation_loss(lr: float, epochs: int = 1) -> float:
         The mean cross-entropy; NaN if the training diverged.
 
     Raises:
+        KeyboardInterrupt: if stop was pressed during the training.
         ValueError: if lr is not positive or epochs below 1.
         cifar_files.DataError: if the data are neither there nor can be downloaded.
 
@@ -361,7 +362,10 @@ def validation_loss(lr: float, epochs: int = 1) -> float:
     result = record_run(
         Plan("rates", lr, 0, epochs, held_out=HELD_OUT), data, precision=fast_precision()
     )
-    return float("nan") if result is None else result.final("validation_loss")
+    if result is None or not result.complete:
+        # `train` turns a stop into a shorter record, and a search would keep that as a trial.
+        raise KeyboardInterrupt
+    return result.final("validation_loss")
 
 
 def _observe_every(plan: Plan, per_epoch: int) -> int | str:

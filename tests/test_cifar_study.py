@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -209,6 +210,32 @@ def test_the_task_of_a_search_is_the_loss_on_held_out_images(root, monkeypatch):
     assert search.task("course_utils.cifar_study:validation_loss") is cifar_study.validation_loss
     with pytest.raises(ValueError, match="epochs must be"):
         cifar_study.validation_loss(0.01, epochs=0)
+
+
+@pytest.mark.parametrize("calls", [1, 3, 5])  # before, in and after the first epoch
+def test_stop_in_a_search_is_no_value_of_a_trial(root, monkeypatch, calls):
+    monkeypatch.setenv("COURSE_CIFAR100", str(root))
+    real, made = cifar_study.evaluate, []
+
+    def press_stop(model, split):
+        made.append(1)
+        if len(made) == calls:
+            raise KeyboardInterrupt
+        return real(model, split)
+
+    monkeypatch.setattr(cifar_study, "evaluate", press_stop)
+    study = search.study("stopped", ":memory:", low=1e-3, high=1e-2, n=2)
+    task = partial(cifar_study.validation_loss, epochs=2)
+    with pytest.raises(KeyboardInterrupt):
+        search.search(task, study)
+    assert {point.state for point in search.result(study).points} == {"waiting"}
+    found = search.search(task, study)
+    assert [point.state for point in found.points] == ["done", "done"]
+
+
+def test_a_search_sees_that_a_training_diverged(root, monkeypatch):
+    monkeypatch.setenv("COURSE_CIFAR100", str(root))
+    assert np.isnan(cifar_study.validation_loss(1e30, epochs=2))
 
 
 def test_a_grid_has_the_seeds_that_every_rate_has():
