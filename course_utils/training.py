@@ -126,7 +126,8 @@ def train(
 
     Raises:
         ValueError: for an unknown name, a rate or size out of range, neither or both of steps and
-            epochs, or a checkpoint that another training wrote or that is damaged.
+            epochs, or a checkpoint that is damaged or that another training, or an older version
+            of the course, wrote.
         TypeError: for an argument of the wrong type.
 
     Example:
@@ -244,7 +245,7 @@ class _Job:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What was run; a checkpoint belongs to a training with the same."""
+        """What was run, for the record."""
         named = isinstance(self.optimizer, str)
         return {
             "data": self.data.name,
@@ -257,6 +258,11 @@ class _Job:
             "seed": self.seed,
             "precision": self.precision,
         }
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree in; data sets of one name can differ in length."""
+        return self.meta | {"observe_at": self.observe_at, "examples": len(self.data.train)}
 
 
 class _State:
@@ -334,7 +340,7 @@ class _State:
         if path is None:
             return
         content = {
-            "meta": json.dumps(self.job.meta),
+            "meta": json.dumps(self.job.identity),
             "done": self.done,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -363,17 +369,21 @@ class _State:
         if path is None or not path.exists():
             return
         try:
-            content = torch.load(path, map_location=self.job.device, weights_only=True)
+            # Adam counts its steps on the CPU; load_state_dict moves the rest to the device.
+            content = torch.load(path, map_location="cpu", weights_only=True)
             meta = json.loads(content["meta"])
         except Exception as error:
             raise ValueError(
                 f"checkpoint {str(path)!r} cannot be read; delete it to start anew"
             ) from error
-        if meta != self.job.meta or set(content["metrics"]) != set(self.metrics):
-            changed = [key for key, value in self.job.meta.items() if meta.get(key) != value]
+        changed = [k for k, value in self.job.identity.items() if meta.get(k) != value]
+        # Compared first, because load_state_dict keeps what fits and then raises.
+        changed += ["model"] * (_shapes(content["model"]) != _shapes(self.model.state_dict()))
+        changed += ["observers"] * (set(content["metrics"]) != set(self.metrics))
+        if changed:
             raise ValueError(
                 f"checkpoint {str(path)!r} belongs to another training "
-                f"({', '.join(changed) or 'observers'} differ); delete it or use another file"
+                f"({', '.join(changed)} differ); delete it or use another file"
             )
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
@@ -479,6 +489,10 @@ def _average(
             result += total(model(x), y)
     model.train(was_training)
     return result / len(split)
+
+
+def _shapes(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: getattr(value, "shape", None) for name, value in state.items()}
 
 
 def _cuda_state(device: torch.device) -> torch.Tensor | None:

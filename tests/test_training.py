@@ -1,5 +1,6 @@
 """The torch loop: the same as a sweep and as a plain loop, stoppable, resumable."""
 
+import json
 import math
 import subprocess
 import sys
@@ -206,9 +207,11 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path):
 
     part = train(model, DATA, observers={"weight": weight}, checkpoint=path, **RESUMABLE)
     assert part.steps == 28 and part.meta["interrupted"]
-    model = mlp((64, 10), seed=0)  # wrong network: refused rather than half loaded
-    with pytest.raises((ValueError, RuntimeError)):
+    model, untouched = (mlp((64, 16, 16, 10), seed=0) for _ in range(2))
+    with pytest.raises(ValueError, match=r"belongs to another training \(model differ"):
         train(model, DATA, observers=observe(), checkpoint=path, **RESUMABLE)
+    for ours, theirs in zip(model.parameters(), untouched.parameters()):
+        assert torch.equal(ours, theirs)  # not even the layer that would fit is loaded
     model = dropout_network()
     resumed = train(model, DATA, observers=observe(), checkpoint=path, **RESUMABLE)
     assert_same(resumed, model, reference, reference_model)
@@ -259,6 +262,42 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match="cannot be read; delete it to start anew"):
         train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
+
+
+def test_a_checkpoint_knows_when_it_was_observed_and_on_how_much_data(tmp_path):
+    path, settings = tmp_path / "run.pt", {"observers": {"a": lambda m: 0.0}, "batch_size": 100}
+    train(mlp(SIZES, seed=0), DATA, steps=3, observe_every=1, checkpoint=path, **settings)
+    with pytest.raises(ValueError, match=r"another training \(observe_at differ\)"):
+        train(mlp(SIZES, seed=0), DATA, steps=3, observe_every=2, checkpoint=path, **settings)
+    fewer = replace(DATA, train=DATA.train.take(slice(500)))  # under the same name
+    with pytest.raises(ValueError, match=r"another training \(examples differ\)"):
+        train(mlp(SIZES, seed=0), fewer, steps=3, observe_every=1, checkpoint=path, **settings)
+
+
+def test_a_checkpoint_of_an_older_version_is_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    run = train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
+    content = torch.load(path, weights_only=True)
+    older = {k: v for k, v in run.meta.items() if k not in ("interrupted", "seconds")}
+    torch.save(content | {"meta": json.dumps(older)}, path)
+    with pytest.raises(ValueError, match=r"another training \(observe_at, examples differ\)"):
+        train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
+
+
+def test_a_checkpoint_is_read_into_the_memory_of_the_cpu(tmp_path, monkeypatch):
+    """There Adam counts its steps, wherever the network is."""
+    settings = {"steps": 3, "optimizer": "adam", "checkpoint": tmp_path / "run.pt"}
+    train(mlp(SIZES, seed=0), DATA, **settings)
+    places = []
+
+    def load(*args, map_location, **options):
+        places.append(str(map_location))
+        raise OSError
+
+    monkeypatch.setattr(torch, "load", load)
+    with pytest.raises(ValueError, match="cannot be read"):
+        train(mlp(SIZES, seed=0), DATA, device="meta", **settings)
+    assert places == ["cpu"]
 
 
 def test_a_failed_save_leaves_the_old_checkpoint(tmp_path, monkeypatch):
