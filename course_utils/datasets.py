@@ -198,7 +198,8 @@ class Data:
         labels = self.train.y.copy()
         labels[chosen] = rng.integers(0, self.classes, len(chosen))
         train = replace(self.train, y=labels)
-        return replace(self, train=train, name=f"{self.name}, label noise {fraction:g}")
+        name = f"{self.name}, label noise {fraction:g}" + (f" (seed {seed})" if seed else "")
+        return replace(self, train=train, name=name)
 
     def only_classes(self, k: int) -> Data:
         """Keep the examples of the first k classes in all three parts.
@@ -272,9 +273,17 @@ def _digits(seed: int, n_train: int, n_validation: int) -> Data:
         train=Split(x_train, y_train),
         validation=Split(x_validation, y_validation),
         test=Split(x_test, y_test),
-        name="digits" if seed == 0 else f"digits (split {seed})",
+        name=_digits_name(seed, n_train, n_validation),
         classes=10,
     )
+
+
+def _digits_name(seed: int, n_train: int, n_validation: int) -> str:
+    """Only what is not as usual stands in the name: different data have different names."""
+    changes = [f"split {seed}"] * (seed != 0)
+    changes += [f"{n_train} for training"] * (n_train != 1000)
+    changes += [f"{n_validation} for validation"] * (n_validation != 397)
+    return f"digits ({', '.join(changes)})" if changes else "digits"
 
 
 def cifar100(

@@ -75,6 +75,17 @@ def test_names_say_what_was_done():
     )
 
 
+def test_names_tell_apart_what_differs():
+    data = digits()
+    assert (
+        data.name == digits(0, 1000, 397).name == "digits" and digits(2).name == "digits (split 2)"
+    )
+    assert data.with_label_noise(0.1, 0).name == "digits, label noise 0.1"
+    assert data.with_label_noise(0.1, 1).name == "digits, label noise 0.1 (seed 1)"
+    assert digits(n_train=800).name == "digits (800 for training)"
+    assert digits(1, 800, 500).name == "digits (split 1, 800 for training, 500 for validation)"
+
+
 SPLIT = Split(np.zeros((3, 2)), [0, 1, 1])
 PIXELS = np.zeros((1, 3, 4, 4), np.uint8)
 
