@@ -41,6 +41,7 @@ from optuna.trial import FrozenTrial, TrialState
 from torch import nn
 
 from course_utils import sampling, validate
+from course_utils.batches import Resident
 from course_utils.datasets import Data
 from course_utils.optimizers import GradientDescent
 from course_utils.sweep import sweep
@@ -206,13 +207,12 @@ def range_test(
         optimizer = optimizer(params)
 
     device, dtype = params[0].device, params[0].dtype
-    x = torch.tensor(data.train.x, dtype=dtype, device=device)
-    y = torch.tensor(data.train.y, device=device)
-    batches = iter(sampling.batch_order(len(y), batch_size, steps + 1, seed))
+    examples = Resident(data.train, device, dtype)
+    batches = iter(sampling.batch_order(len(data.train), batch_size, steps + 1, seed))
 
     def loss_on_next_batch() -> torch.Tensor:
-        rows = torch.from_numpy(next(batches)).to(device)
-        return measure(model(x[rows]), y[rows])
+        x, y = examples.batch(next(batches))
+        return measure(model(x), y)
 
     def advance(lr: float) -> float:
         nonlocal current

@@ -274,7 +274,7 @@ def sweep(
     Args:
         lrs: R rates > 0, or schedules, or both.
         seeds: S integers >= 0.
-        data: the problem; None means `digits()`. Inputs are flattened.
+        data: the problem; None means `digits()`. Inputs are flattened, pixels normalized.
         hidden: units of each hidden layer; () is linear regression or softmax regression.
         activation: "relu" or "tanh", after every hidden layer.
         loss: "cross_entropy" (outputs are logits) or "mse" (linear outputs, one-hot targets, half
@@ -610,8 +610,8 @@ def _evaluate(
 
 
 def _with_ones(split: Split) -> np.ndarray:
-    """The inputs flattened to (N, D), with a last column of ones for the bias."""
-    flat = split.x.reshape(len(split), -1)
+    """What a network sees, flattened to (N, D), with a last column of ones for the bias."""
+    flat = split.inputs().reshape(len(split), -1)
     return np.concatenate([flat, np.ones((len(flat), 1), dtype=np.float32)], axis=1)
 
 

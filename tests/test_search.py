@@ -23,9 +23,10 @@ from optuna.trial import TrialState
 from torch import nn
 
 from course_utils import search as S
-from course_utils.datasets import digits
+from course_utils.datasets import digits, synthetic_cifar100
 from course_utils.models import mlp
 from course_utils.schedules import exponential
+from course_utils.sweep import sweep
 from course_utils.training import train
 
 ROOT = Path(__file__).parents[1]
@@ -106,6 +107,27 @@ def test_range_test_is_the_training_loop_shifted_by_one():
     np.testing.assert_allclose(test.loss[:-1], run.loss[1:], rtol=1e-5)
     assert test.start == pytest.approx(run.loss[0], rel=1e-6)
     assert test.stopped == S.END and len(test.loss) == steps
+
+
+def test_everything_that_trains_sees_the_same_pixels(tmp_path):
+    data = synthetic_cifar100(tmp_path, n_train=64, n_test=8)
+
+    def network():
+        return nn.Sequential(nn.Flatten(), *mlp((3072, 8, 100), seed=0))
+
+    settings = {"steps": 6, "batch_size": 16}
+    test = S.range_test(network(), data, lr_min=0.01, lr_max=0.1, **settings)
+    slope = {"schedule": exponential(0.01, 5, 10.0)}
+    run = train(network(), data, **slope, **settings)
+    many = sweep([slope["schedule"]], [0], data=data, hidden=(8,), evaluate_on=["test"], **settings)
+    np.testing.assert_allclose([test.start, *test.loss[:-1]], run.loss, rtol=1e-4)
+    np.testing.assert_allclose(many.loss[0, 0], run.loss, rtol=1e-4)
+    normalized = data.test.x / 255 - np.reshape(data.test.mean, (3, 1, 1))
+    x = torch.tensor(normalized / np.reshape(data.test.std, (3, 1, 1)), dtype=torch.float32)
+    trained = network()
+    train(trained, data, **slope, **settings)
+    expected = nn.functional.cross_entropy(trained(x), torch.tensor(data.test.y)).item()
+    assert many.final("test_loss")[0, 0] == pytest.approx(expected, rel=1e-4)
 
 
 def awkward():
