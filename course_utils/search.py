@@ -319,7 +319,8 @@ def valley(test: RangeTest) -> float:
     """Return the rate in the middle of the longest valley of the smoothed loss.
 
     With L the length of the longest falling subsequence, and e the row where it ends first: row
-    e - L + floor(L/3) + floor(L/6). (fastai also leaves out the first tenth and the last 5 rows.)
+    max(0, e - L + floor(L/3) + floor(L/6)). (fastai also leaves out the first tenth and the last
+    5 rows.)
 
     Args:
         test: what `range_test` or `ramp` returned.
@@ -340,7 +341,8 @@ def valley(test: RangeTest) -> float:
     for i in range(1, len(lr)):
         length[i] += (length[:i] * (smoothed[:i] > smoothed[i])).max()
     end, longest = int(length.argmax()), int(length.max())
-    return float(lr[end - longest + longest // 3 + longest // 6])
+    # A short fall at the beginning gives row -1, which Python takes for the last one.
+    return float(lr[max(0, end - longest + longest // 3 + longest // 6)])
 
 
 RULES = {"minimum / 10": minimum_over_ten, "steepest": steepest, "valley": valley}

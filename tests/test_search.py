@@ -245,6 +245,12 @@ def test_rules_read_a_curve_with_known_answers():
     assert math.log10(S.valley(test)) == pytest.approx((-5 + lowest) / 2, abs=0.11)
 
 
+def test_valley_of_a_short_fall_is_not_the_last_row():
+    """The longest fall, 4 to 3, is two rows long and ends in row 1: its formula gives -1."""
+    test = made([4, 3, 5, 9, 20])
+    assert S.valley(test) == test.lr[0]
+
+
 def longest_fall(values):
     """Length and first possible end of the longest falling subsequence, by trying all of them."""
     best, end = 0, 0
@@ -265,7 +271,7 @@ def test_valley_is_the_middle_of_the_longest_fall(values):
             S.valley(test)
         return
     length, end = longest_fall(values)
-    assert S.valley(test) == test.lr[end - length + length // 3 + length // 6]
+    assert S.valley(test) == test.lr[max(0, end - length + length // 3 + length // 6)]
 
 
 @given(
