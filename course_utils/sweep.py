@@ -232,7 +232,8 @@ class Sweep:
         """Mean of the final metric per rate, turned so that smaller is better, NaN worst."""
         with np.errstate(invalid="ignore", over="ignore"):
             mean = self.final(name).mean(axis=1)
-        return np.nan_to_num(-mean if name.endswith("accuracy") else mean, nan=np.inf)
+        scores = -mean if name.endswith("accuracy") else mean
+        return np.nan_to_num(scores, nan=np.inf, posinf=np.inf)
 
     def _edge(self, low: float, high: float) -> str | None:
         first, last = low == self.lrs.min(), high == self.lrs.max()
@@ -286,7 +287,7 @@ def sweep(
         batch_size: examples per update; None uses the whole training set each time.
         l2: adds l2 * sum(W^2) over weight matrices, not biases (the `l2` of Keras).
         evaluate_every: measure after 0, k, 2k, ... updates and after the last; None: at the end.
-        evaluate_on: which of "train", "validation", "test" to measure on.
+        evaluate_on: which of "train", "validation", "test" to measure on; `data` must have them.
         progress: show a progress bar.
 
     Returns:
@@ -312,7 +313,7 @@ def sweep(
     validate.one_of("activation", activation, ACTIVATIONS)
     validate.one_of("loss", loss, LOSSES)
     l2 = validate.nonnegative("l2", l2)
-    parts = _check_parts(evaluate_on)
+    parts = _check_parts(evaluate_on, data)
     optimizer = _check_optimizer(optimizer)
     batch_size, steps = sampling.resolve_steps(len(data.train), batch_size, steps, epochs)
     evaluate_at = sampling.evaluation_steps(steps, evaluate_every)
@@ -332,16 +333,15 @@ def sweep(
     )
     problem = _Problem(data, batch_size)
     per_group = max(1, _group_size(sizes, batch_size) // len(seeds))
-    bar = _progress_bar(progress, total=len(lr) * steps)
-    for first in range(0, len(lr), per_group):
-        rows = slice(first, first + per_group)
-        group = record.rows(rows)
-        networks = _Networks(len(group.loss), seeds, sizes, activation, loss, l2)
-        rule = copy.deepcopy(optimizer)
-        rule.reset()
-        with np.errstate(all="ignore"):  # divergence is a result, not a warning
-            _train(networks, problem, rule, lr[rows], evaluate_at, group, bar)
-    bar.close()
+    with _progress_bar(progress, total=len(lr) * steps) as bar:
+        for first in range(0, len(lr), per_group):
+            rows = slice(first, first + per_group)
+            group = record.rows(rows)
+            networks = _Networks(len(group.loss), seeds, sizes, activation, loss, l2)
+            rule = copy.deepcopy(optimizer)
+            rule.reset()
+            with np.errstate(all="ignore"):  # divergence is a result, not a warning
+                _train(networks, problem, rule, lr[rows], evaluate_at, group, bar)
 
     meta = {
         "data": data.name,
@@ -574,11 +574,12 @@ def _train(
         record.loss[..., t] = loss
         record.grad_norm[..., t] = np.sqrt(np.vecdot(gradient, gradient)).reshape(shape)
         params = optimizer.step(params, gradient, rates[:, t : t + 1])
+        bar.update(len(lr))
         if t % _CHECK_EVERY == 0:
             _forget_traces(optimizer)
             if np.isnan(loss).all():  # no update can change that: the rest of the record stays NaN
+                bar.update(len(lr) * (steps - t - 1))
                 break
-    bar.update(len(lr) * steps)
     _evaluate(networks, problem, params, record, columns[steps])
     if "train_loss" in record.metrics:
         record.final_loss[:] = record.metrics["train_loss"][..., -1]
@@ -654,9 +655,9 @@ def _check_hidden(hidden: Sequence[int]) -> list[int]:
     return [validate.integer(f"hidden[{i}]", units, minimum=1) for i, units in enumerate(hidden)]
 
 
-def _check_parts(parts: Sequence[str]) -> list[str]:
+def _check_parts(parts: Sequence[str], data: Data) -> list[str]:
     parts = _as_list("evaluate_on", parts, "names of parts", empty=True)
-    return [validate.one_of("evaluate_on", part, PARTS) for part in parts]
+    return [validate.one_of("evaluate_on", part, data.splits) for part in parts]
 
 
 def _check_optimizer(optimizer: Any) -> Any:

@@ -1,5 +1,6 @@
 """The sweep against a plain loop of torch.nn and torch.optim, and its record."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -229,6 +230,68 @@ def test_best_is_the_best_mean_and_says_when_it_is_on_the_edge():
         None,
     )
     assert np.isnan(unsorted.final("validation_loss")[0]).all()
+
+
+def test_an_infinite_loss_is_not_finite():
+    result = fake([0.01, 0.1, 1], loss=[0.5, 0.4, np.inf])
+    assert result.best("validation_loss").lr == 0.1
+    assert result.basin("validation_loss", 1e308).high == 0.1
+    nothing = fake([0.01, 0.1], loss=[np.inf, np.nan])
+    for question in (nothing.best, nothing.basin):
+        with pytest.raises(ValueError, match="no learning rate .* has a finite validation_loss"):
+            question("validation_loss")
+
+
+def test_evaluate_on_names_parts_of_the_data(monkeypatch):
+    data = dataclasses.replace(digits(), validation=None)
+    monkeypatch.setattr("course_utils.sweep._train", lambda *args: pytest.fail("trained"))
+    with pytest.raises(ValueError, match="evaluate_on must be one of 'train', 'test', got 'valid"):
+        sweep([0.1], [0], data=data, steps=2)
+
+
+class Bar:
+    def __init__(self, total):
+        self.total, self.done, self.calls, self.closed = total, 0, 0, False
+
+    def update(self, n):
+        self.calls, self.done = self.calls + 1, self.done + n
+
+    def close(self):
+        self.closed = True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+
+@pytest.fixture
+def bars(monkeypatch):
+    made = []
+
+    def make(progress, total):
+        made.append(Bar(total))
+        return made[-1]
+
+    monkeypatch.setattr("course_utils.sweep._progress_bar", make)
+    return made
+
+
+def test_the_bar_moves_at_every_update_and_ends_at_its_total(bars):
+    sweep([0.1, 0.2], [0, 1], steps=20)
+    [bar] = bars
+    assert bar.calls >= 20 and bar.done == bar.total == 40 and bar.closed
+    sweep([1e30], [0], steps=200)  # diverges, and ends long before its last update
+    assert bars[1].done == bars[1].total == 200 and bars[1].closed
+
+
+def test_the_bar_is_closed_when_a_run_raises(bars):
+    rule = optimizers.GradientDescent()
+    rule.step = lambda *args: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        sweep([0.1], [0], steps=20, optimizer=rule)
+    assert bars[0].closed and bars[0].done == 0
 
 
 def test_basin_is_the_unbroken_range_around_the_best():
