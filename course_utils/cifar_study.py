@@ -199,7 +199,7 @@ def plans(
     Example:
         >>> few = plans(epochs=2, seeds=1)
         >>> len(few), few[0].lr, {plan.group for plan in few} < set(GROUPS)
-        (40, 0.001, True)
+        (41, 0.001, True)
     """
     epochs = validate.integer("epochs", epochs, minimum=1)
     seeds = validate.integer("seeds", seeds, minimum=1)
@@ -450,7 +450,8 @@ def record(
         say: told what happens, line by line.
 
     Raises:
-        ValueError: for an unknown group, the same folder twice, or results on other data in it.
+        ValueError: for an unknown group, the same folder twice, or results on other data or of
+            another precision in it.
     """
     start = datetime.now(UTC)
     groups = [validate.one_of("groups", group, GROUPS) for group in groups]
@@ -462,6 +463,11 @@ def record(
         raise ValueError(f"work and results must be different folders, got {str(work)!r} for both")
     for folder in (work, results):
         folder.mkdir(parents=True, exist_ok=True)
+    files = [results / f"06_{group}.json" for group in groups]
+    kept = [result for file in files if file.exists() for result in load(file)]
+    kept += [result for result in _recorded(work) if result.plan.group in groups]
+    planned = [(plan, precision) for plan in plans(epochs, seeds, precision, width=width)]
+    _refuse_mixed_precision(planned + [(r.plan, r.meta["precision"]) for r in kept])
     loaded: dict[int, tuple[Data, str]] = {}
     while True:
         todo = _left(work, groups, epochs, seeds, precision, width)
@@ -499,7 +505,8 @@ def collect(work: str | os.PathLike[str], results: str | os.PathLike[str], group
     Of two recordings of the same run the longer one stays.
 
     Raises:
-        ValueError: if the file holds runs on other images.
+        ValueError: if the file holds runs on other images, or runs of this width in another
+            precision that their names do not tell.
 
     Example:
         >>> import tempfile
@@ -509,10 +516,13 @@ def collect(work: str | os.PathLike[str], results: str | os.PathLike[str], group
         []
     """
     path = Path(results) / f"06_{group}.json"
-    runs = {result.plan.name: result for result in load(path)} if path.exists() else {}
-    for result in _recorded(Path(work)):
+    kept = load(path) if path.exists() else []
+    found = [result for result in _recorded(Path(work)) if result.plan.group == group]
+    _refuse_mixed_precision((r.plan, r.meta["precision"]) for r in kept + found)
+    runs = {result.plan.name: result for result in kept}
+    for result in found:
         known = runs.get(result.plan.name)
-        if result.plan.group == group and not (known and known.epochs > result.epochs):
+        if not (known and known.epochs > result.epochs):
             runs[result.plan.name] = result
     images = {
         result.meta["provenance"]["images_sha256"]: result.plan.name for result in runs.values()
@@ -616,11 +626,30 @@ def fingerprint(data: Data) -> str:
 def _left(
     work: Path, groups: Iterable[str], epochs: int, seeds: int, precision: str, width: float
 ) -> list[Plan]:
-    """The runs that are not made yet."""
-    done = [result for result in _recorded(work) if result.complete]
+    """The runs that are not made yet in their precision, which their names may not tell."""
+    done = [
+        result
+        for result in _recorded(work)
+        if result.complete and result.meta["precision"] == (result.plan.precision or precision)
+    ]
     names = {result.plan.name for result in done}
     listed = plans(epochs, seeds, precision, done, width)
     return [plan for plan in listed if plan.group in groups and plan.name not in names]
+
+
+def _refuse_mixed_precision(runs: Iterable[tuple[Plan, str]]) -> None:
+    """Raise if runs of one width differ in a precision that is not part of their names."""
+    found: dict[float, set[str]] = {}
+    for plan, precision in runs:
+        if not plan.precision:
+            found.setdefault(plan.width, set()).add(precision)
+    for width, precisions in found.items():
+        if len(precisions) > 1:
+            raise ValueError(
+                f"results must hold runs of the same precision, got for width {width:g}: "
+                f"{', '.join(sorted(precisions))}; choose the precision of those that are there, "
+                "or other folders for work and results"
+            )
 
 
 def _provenance(device: str, images: str) -> dict[str, Any]:
@@ -716,8 +745,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--minutes", type=float, help="stop after about so long")
     add("--dry-run", action="store_true", help="list the runs that are left, and stop")
     chosen = parser.parse_args(arguments)
-    precision = chosen.precision if chosen.precision != "auto" else fast_precision()
     if chosen.dry_run:
+        device = None if chosen.device == "auto" else chosen.device
+        auto = chosen.precision == "auto"
+        precision = fast_precision(device) if auto else chosen.precision
         _list(Path(chosen.work), chosen, precision)
         return 0
     torch.set_num_threads(chosen.threads)

@@ -314,7 +314,7 @@ def test_numbers_that_are_not_finite_survive(tmp_path):
     bad = replace(
         result(plan, {"dead": [[0.5, 1.0], [np.nan, 0.0]]}),
         loss=np.array([np.inf]), final_loss=float("nan"), diverged=True,
-        meta={"provenance": {"images_sha256": "a"}},
+        meta={"precision": "float32", "provenance": {"images_sha256": "a"}},
     )  # fmt: skip
     for folder in ("work", "results"):
         (tmp_path / folder).mkdir()
@@ -452,6 +452,69 @@ def test_the_command_stops_in_time_and_goes_on(root, tmp_path, capsys, monkeypat
     assert capsys.readouterr().out.splitlines()[0].endswith("width0.5")
     assert main([*command, "--width", "0.5"]) == 0
     assert {r.plan.width for r in load(tmp_path / "r" / "06_sharpness.json")} == {0.5, 1.0}
+
+
+def write(folder, plan, precision, updates=5):
+    """A finished run as `record` leaves it in the work folder."""
+    folder.mkdir(exist_ok=True)
+    meta = {"precision": precision, "updates": updates, "updates_per_epoch": 5}
+    made = replace(
+        result(plan, {"test_loss": [1.0, 2.0]}),
+        meta=meta | {"provenance": {"images_sha256": "a"}},
+    )
+    (folder / f"{plan.name}.json").write_text(json.dumps(cifar_study._encode(made)))
+
+
+def test_runs_of_another_precision_are_refused_before_anything_is_replaced(tmp_path):
+    out = tmp_path / "results"
+    out.mkdir()
+    plan, narrow = Plan("rates", 0.1, 0, 1), Plan("rates", 0.1, 0, 1, width=0.5)
+    write(tmp_path / "a", plan, "float32")
+    collect(tmp_path / "a", out, "rates")
+    before = (out / "06_rates.json").read_bytes()
+    for again in (plan, replace(plan, lr=0.2)):  # under a known name, and under a new one
+        write(tmp_path / again.name, again, "bfloat16")
+        with pytest.raises(ValueError, match=r"same precision.*width 1: .*bfloat16.*float32"):
+            collect(tmp_path / again.name, out, "rates")
+        assert (out / "06_rates.json").read_bytes() == before
+    write(tmp_path / "b", narrow, "bfloat16")  # not compared with the others
+    write(tmp_path / "b", replace(plan, precision="bfloat16"), "bfloat16")  # says so in its name
+    collect(tmp_path / "b", out, "rates")
+    assert [r.meta["precision"] for r in load(out / "06_rates.json")] == [
+        "float32", "bfloat16", "bfloat16",
+    ]  # fmt: skip
+
+
+def test_runs_of_another_precision_are_not_done(root, tmp_path, capsys, monkeypatch):
+    work = tmp_path / "work"
+    first, second, third = plans(epochs=1, seeds=1)[:3]
+    write(work, first, "float32")
+    write(work, second, "bfloat16")
+    command = ["--dry-run", "--only", "article", "--epochs", "1", "--seeds", "1"]
+    command += ["--work", str(work), "--device", "meta"]
+    for precision, left in (("float32", second), ("bfloat16", first)):
+        assert main([*command, "--precision", precision]) == 0
+        assert capsys.readouterr().out.splitlines()[:2] == [left.name, third.name]
+    # "auto" asks the device that was chosen.
+    faster = {"meta": "bfloat16"}
+    monkeypatch.setattr(cifar_study, "fast_precision", lambda d=None: faster.get(d, "float32"))
+    main(command)
+    assert capsys.readouterr().out.splitlines()[0] == first.name
+
+
+def test_another_precision_is_refused_before_a_run_is_made(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar_study, "record_run", lambda *args, **kwargs: pytest.fail("trained"))
+    [plan] = [p for p in plans(epochs=1, seeds=1) if p.group == "article"][:1]
+    for name in ("work", "results"):
+        folders = {key: tmp_path / name / key for key in ("work", "results")}
+        folders[name].mkdir(parents=True)
+        if name == "work":
+            write(folders["work"], plan, "float32")
+        else:
+            write(tmp_path / "elsewhere", plan, "float32")
+            collect(tmp_path / "elsewhere", folders["results"], "article")
+        with pytest.raises(ValueError, match="same precision"):
+            record(root, **folders, groups=["article"], precision="bfloat16", epochs=1, seeds=1)
 
 
 def test_pressing_stop_says_how_to_go_on(root, tmp_path, capsys, monkeypatch):
