@@ -185,8 +185,10 @@ def write_synthetic(
     }
     rng = np.random.default_rng(validate.integer("seed", seed, minimum=0))
     folder = Path(folder)
-    if (folder / "train.bin").exists() and not (folder / SYNTHETIC_FILE).exists():
-        raise ValueError(f"folder must not hold real data, and {str(folder)!r} does")
+    for place in (folder, folder / FOLDER):  # where `load` looks
+        real = [file for part in RECORDS if (file := place / f"{part}.bin").exists()]
+        if real and not (place / SYNTHETIC_FILE).exists():
+            raise ValueError(f"folder must not hold real data, got one with {str(real[0])!r}")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SYNTHETIC_FILE).write_text(
         f"Invented images in the format of CIFAR-100, made with seed {seed}. Not the data set.\n"

@@ -402,6 +402,23 @@ def test_real_data_are_not_overwritten(tmp_path):
     assert (tmp_path / "real" / "train.bin").read_bytes() == TRAIN
 
 
+@pytest.mark.parametrize("inside", [".", FOLDER])
+@pytest.mark.parametrize("name", ["train.bin", "test.bin"])
+def test_a_part_of_real_data_is_enough_to_refuse(tmp_path, inside, name):
+    (tmp_path / inside).mkdir(exist_ok=True)
+    (tmp_path / inside / name).write_bytes(b"real")
+    with pytest.raises(ValueError, match=r"folder must not hold real data, .* (train|test)\.bin"):
+        write_synthetic(tmp_path, n_train=2, n_test=2)
+    assert (tmp_path / inside / name).read_bytes() == b"real"
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [name]
+
+
+def test_synthetic_data_make_way_for_others(tmp_path):
+    for folder in (tmp_path / FOLDER, tmp_path, tmp_path):
+        write_synthetic(folder, n_train=2, n_test=2)
+    assert load(tmp_path, download=False).synthetic
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
