@@ -265,7 +265,12 @@ def _momentum_runs(scan: list[Plan], done: Sequence[Result], epochs: int, seeds:
     results = {result.plan.name: result for result in done}
     if not all(plan.name in results for plan in scan):
         return []
-    best = max(scan, key=lambda plan: results[plan.name].final("validation_accuracy"))
+
+    def accuracy(plan: Plan) -> float:
+        value = results[plan.name].final("validation_accuracy")
+        return value if np.isfinite(value) else -np.inf  # max would keep a NaN that comes first
+
+    best = max(scan, key=accuracy)
     return [replace(best, seed=seed, epochs=epochs, held_out=0) for seed in range(seeds)]
 
 

@@ -126,6 +126,14 @@ def test_momentum_is_trained_in_full_at_the_rate_that_validation_prefers():
     assert plans(epochs=10, seeds=2, done=done[:-1]) == plans(epochs=10, seeds=2)
 
 
+def test_a_momentum_run_that_diverged_is_never_the_best():
+    scan = [plan for plan in plans(epochs=10, seeds=1) if plan.group == "momentum"]
+    accuracies = [np.nan, 0.1, 0.3, 0.2, np.nan, np.nan]  # the first one wins every comparison
+    done = [result(p, {"validation_accuracy": [0, a]}) for p, a in zip(scan, accuracies)]
+    more = [p for p in plans(epochs=10, seeds=1, done=done) if p.group == "momentum"]
+    assert [p.lr for p in more if p not in scan] == [scan[2].lr]
+
+
 def test_schedules_start_and_end_where_they_should():
     steps, epoch = 1000, 100
     end = {name: make(0.1, steps, epoch).rates(steps) for name, make in SCHEDULES.items()}
