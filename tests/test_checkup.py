@@ -98,7 +98,8 @@ def test_a_course_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(checkup, "PROJECT", "no-such-project")
     assert checkup.packages().status == "problem"
     assert "not installed" in checkup.packages().found
-    assert checkup.python().status == "ok"  # nothing is asked for
+    assert checkup.python().status == "note"  # nothing is known that it could be compared with
+    assert "what the course asks for is not known" in checkup.python().found
 
 
 def test_bad_requirements_are_named() -> None:
@@ -185,6 +186,14 @@ def test_cifar100_looks_where_the_lesson_looks(tmp_path: Path, monkeypatch) -> N
     datasets.synthetic_cifar100(tmp_path, n_train=100, n_test=100)
     monkeypatch.setenv("COURSE_CIFAR100", str(tmp_path))
     assert "stand-in images" in checkup.cifar100().found
+
+
+def test_without_pooch_the_table_is_shown(monkeypatch) -> None:
+    monkeypatch.delenv(cifar_files.VARIABLE, raising=False)
+    monkeypatch.setitem(sys.modules, "pooch", None)  # importing it fails
+    checks = {check.name: check for check in checkup.check().checks}
+    assert checks["CIFAR-100"].status == "note" and "pooch" in checks["CIFAR-100"].found
+    assert len(checks) == 6
 
 
 def test_a_bad_folder_is_named() -> None:
