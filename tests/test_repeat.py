@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import textwrap
+import time
 
 import psutil
 import pytest
@@ -60,6 +62,42 @@ def test_a_run_that_hangs_is_a_failure(tmp_path):
         [sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log", limit=0.5
     )
     assert status == 124 and seconds < 30
+
+
+@pytest.mark.parametrize("how", ["time-out", "stop"])
+def test_nothing_that_a_run_started_outlives_it(tmp_path, how):
+    code = """
+        import subprocess, sys, time
+        below = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        print(below.pid, flush=True)
+        time.sleep(60)
+    """
+    command, log = python(code)[1:], tmp_path / "log"
+
+    def press_stop(*_):
+        raise KeyboardInterrupt
+
+    if how == "stop":
+        before = signal.signal(signal.SIGALRM, press_stop)
+        signal.setitimer(signal.ITIMER_REAL, 3)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                repeat.once(command, log, limit=50)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+    else:
+        assert repeat.once(command, log, limit=3)[0] == 124
+    pid = int(log.read_text())
+    deadline = time.monotonic() + 10  # until whoever inherits the dead process takes note
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_single_run_needs_no_other_option(capsys):
+    assert repeat.main(["--runs", "1", *python("pass")]) == 0
+    assert "busy" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -38,30 +39,51 @@ def busy(processes: int) -> Iterator[None]:
 def once(command: Sequence[str], log: Path, limit: float = LIMIT) -> tuple[int, float, str]:
     """Run a command; return its exit status, its seconds, and the last line that it wrote.
 
-    The status is 124 where it had to be stopped after `limit` seconds.
+    The status is 124 where it had to be stopped after `limit` seconds. Then, and when stop is
+    pressed, what the command started ends with it.
     """
     start = time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as out:
+        # A session of its own, because only a group of processes can be ended as a whole.
+        job = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        )
         try:
-            done = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, timeout=limit)
-            status = done.returncode
+            status = job.wait(timeout=limit)
         except subprocess.TimeoutExpired:
             status = 124
+        finally:
+            if job.returncode is None:
+                _end(job)
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "")
     return status, time.monotonic() - start, last
+
+
+def _end(job: subprocess.Popen[bytes]) -> None:
+    """Kill a job that leads a session, and what it started."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(job.pid, signal.SIGKILL)
+    else:  # Windows
+        job.kill()
+    job.wait()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command many times; return how often it failed, at most 125."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--loaded", type=int, nargs="*", default=[2], help="which runs, from 1")
+    parser.add_argument(
+        "--loaded", type=int, nargs="*", help="which runs, from 1 (the second, where there is one)"
+    )
     parser.add_argument("command", nargs="+")
     chosen = parser.parse_args(arguments)
     if chosen.runs < 1:
         parser.error(f"--runs must be 1 or greater, got {chosen.runs}")
+    if chosen.loaded is None:
+        chosen.loaded = [2] if chosen.runs > 1 else []
     if outside := [k for k in chosen.loaded if not 1 <= k <= chosen.runs]:
         parser.error(f"--loaded must name runs from 1 to {chosen.runs}, got {outside}")
     seconds, failed = [], []
