@@ -151,13 +151,13 @@ class Result:
 
     @property
     def epoch_loss(self) -> np.ndarray:
-        """The mean training loss of each whole epoch."""
+        """The mean training loss of each whole epoch; none if the run is shorter than one."""
         epoch = self.step // self.meta["updates_per_epoch"]
         weight = np.diff(np.append(self.step, self.meta["updates"]))
         return np.array(
             [
                 np.average(self.loss[epoch == e], weights=weight[epoch == e])
-                for e in np.unique(epoch)
+                for e in range(self.epochs)
             ]
         )
 
@@ -327,13 +327,15 @@ def record_run(
 
 
 def _first(run: Run, updates: int) -> Run:
-    """The first updates of a run."""
+    """The first updates of a longer run, as a run."""
     kept = run.metrics["step"] <= updates
     return replace(
         run,
         lr=run.lr[:updates],
         loss=run.loss[:updates],
         grad_norm=run.grad_norm[:updates],
+        # What came later must not decide how this part ended. The next batch sees its weights.
+        final_loss=run.loss[updates],
         metrics={name: values[kept] for name, values in run.metrics.items()},
     )
 
@@ -581,7 +583,14 @@ class Grid:
         """Return the last value of a metric (R, S); "train_loss" is the last epoch's mean."""
 
         def last(run: Result) -> float:
-            return run.epoch_loss[-1] if metric == "train_loss" else run.final(metric)
+            if metric != "train_loss":
+                return run.final(metric)
+            if not run.epochs:
+                updates = run.meta["updates"]
+                raise ValueError(
+                    f"metric 'train_loss' must be of runs with a whole epoch, got {updates} updates"
+                )
+            return run.epoch_loss[-1]
 
         return np.array([[last(run) for run in row] for row in self.table])
 

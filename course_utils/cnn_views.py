@@ -94,7 +94,7 @@ def per_epoch(result: Result, metric: str) -> tuple[np.ndarray, np.ndarray]:
         (array([1, 2]), array([3., 1.]))
     """
     if metric == "epoch_loss":
-        return np.arange(1, result.epochs + 1), result.epoch_loss[: result.epochs]
+        return np.arange(1, result.epochs + 1), result.epoch_loss
     if metric == "loss":
         return result.step / result.meta["updates_per_epoch"], result.loss
     values = result.metrics[validate.one_of("metric", metric, result.metrics)]

@@ -34,6 +34,7 @@ from course_utils.cifar_study import (
     select,
 )
 from course_utils.datasets import cifar100, synthetic_cifar100
+from course_utils.run import Run
 from course_utils.training import evaluate, train
 
 
@@ -193,6 +194,37 @@ def test_points_do_not_straddle_epochs(root, monkeypatch):
     assert 23 in found.step and found.step[-1] == 45
     np.testing.assert_allclose(found.epoch_loss, run.loss.reshape(2, 23).mean(axis=1))
     assert found.metrics["validation_accuracy"].shape == (3,)
+
+
+def test_epoch_losses_are_those_of_whole_epochs(root):
+    data = cifar100(root)  # 6 updates per epoch
+    for steps, epochs in ((15, 2), (5, 0)):
+        found = record_run(Plan("dead", 0.01, 0, 1, measure="dead", steps=steps), data)
+        assert found.epochs == epochs
+        expected = found.loss[: 6 * epochs].reshape(epochs, 6).mean(axis=1)
+        np.testing.assert_allclose(found.epoch_loss, expected)
+    with pytest.raises(ValueError, match="metric 'train_loss' must be of runs .* epoch, got 5 upd"):
+        grid([found]).final("train_loss")
+
+
+@pytest.mark.parametrize(
+    ("loss", "diverged", "final"),
+    [
+        ([4, 3, 2, 1, np.nan], False, 2.0),  # blows up after the part that is kept
+        ([4, 3, np.nan, np.nan, np.nan], True, np.nan),  # its last update did it
+        ([4, 3, 50, 1, 1], True, 50.0),
+        ([4, np.inf, 2, 1, 1], True, 2.0),
+    ],
+)
+def test_the_kept_part_of_a_run_is_judged_by_itself(loss, diverged, final):
+    """The batch after the kept part is the first that sees the weights at its end."""
+    run = Run(
+        lr=np.ones(5), loss=loss, grad_norm=loss, final_loss=loss[-1], metrics={"step": [0, 2, 4]}
+    )
+    part = cifar_study._first(run, 2)
+    assert part.steps == 2 and part.metrics["step"].tolist() == [0, 2]
+    assert part.diverged == diverged
+    np.testing.assert_equal(part.final_loss, final)
 
 
 def test_dead_units_and_sharpness_are_watched(root):
