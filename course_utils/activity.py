@@ -28,7 +28,7 @@ def dead_fractions(model: nn.Module, split: Split, examples: int = 256) -> np.nd
         float64 array, one entry in [0, 1] per `nn.ReLU`, in the order in which they are used.
 
     Raises:
-        ValueError: if the model has no `nn.ReLU`, or examples is below 1.
+        ValueError: if the model has no `nn.ReLU` or no parameter, or examples is below 1.
         TypeError: if the model is not a module or split not a Split.
 
     Source: Lu, Shin, Su, Karniadakis, Dying ReLU and initialization, 2020 (1903.06733).
@@ -49,7 +49,9 @@ def dead_fractions(model: nn.Module, split: Split, examples: int = 256) -> np.nd
     rectifiers = [module for module in model.modules() if isinstance(module, nn.ReLU)]
     if not rectifiers:
         raise ValueError("model must have at least one nn.ReLU module")
-    parameter = next(model.parameters())
+    parameter = next(model.parameters(), None)
+    if parameter is None:
+        raise ValueError(f"model must have at least one parameter, got {model!r}")
     x, _ = Resident(split.take(slice(examples)), parameter.device, parameter.dtype).batch()
     found: list[float] = []
 

@@ -138,8 +138,13 @@ def resolve_steps(
     return batch_size, validate.integer("epochs", epochs, minimum=1) * (n // batch_size)
 
 
-def evaluation_steps(steps: int, every: int | None) -> list[int]:
+def evaluation_steps(steps: int, every: int | None, name: str = "every") -> list[int]:
     """Return after how many updates to measure: 0, every, 2 every, ... and always at the end.
+
+    Args:
+        steps: number of updates.
+        every: updates between two measurements; None: only at the end.
+        name: what to call `every` in a message.
 
     Raises:
         ValueError, TypeError: if `every` is neither None (only the end) nor an integer >= 1.
@@ -150,7 +155,7 @@ def evaluation_steps(steps: int, every: int | None) -> list[int]:
     """
     if every is None:
         return [steps]
-    return [*range(0, steps, validate.integer("every", every, minimum=1)), steps]
+    return [*range(0, steps, validate.integer(name, every, minimum=1)), steps]
 
 
 def layer_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:

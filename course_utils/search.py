@@ -27,6 +27,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,10 @@ def ramp(
     Returns:
         A `RangeTest`; it ends with the row that stopped it.
 
+    Raises:
+        ValueError: for a number out of range.
+        TypeError: for an argument of the wrong type.
+
     Source: L. N. Smith, Cyclical learning rates for training neural networks (2017), section 3.3;
     smoothing and stopping rule as in fastai.
 
@@ -116,6 +121,14 @@ def ramp(
         >>> test.loss.tolist(), test.stopped
         ([4.0, 2.0, 1.0, nan], 'not finite')
     """
+    rates = validate.array("rates", rates, ndim=1)
+    if (rates <= 0).any():
+        raise ValueError(f"rates must be greater than 0, got {rates.tolist()}")
+    if not callable(advance):
+        raise TypeError(f"advance must be a function of the rate, got {advance!r}")
+    if not isinstance(start, Real):  # a network may begin at NaN
+        raise TypeError(f"start must be a number, got {start!r}")
+    smoothing, blow_up = _check_ramp(smoothing, blow_up)
     losses, smoothed, average, lowest, stopped = [], [], 0.0, start, END
     for t, lr in enumerate(rates):
         loss = advance(lr)
@@ -129,8 +142,15 @@ def ramp(
         if smoothed[t] > blow_up * lowest:
             stopped = BLEW_UP
             break
-    used = np.array(rates[: len(losses)], dtype=np.float64)
+    used = rates[: len(losses)].copy()
     return RangeTest(used, np.array(losses), np.array(smoothed), float(start), stopped)
+
+
+def _check_ramp(smoothing: float, blow_up: float) -> tuple[float, float]:
+    smoothing = validate.between("smoothing", smoothing, 0, 1, open_high=True)
+    if validate.finite("blow_up", blow_up) <= 1:
+        raise ValueError(f"blow_up must be greater than 1, got {blow_up!r}")
+    return smoothing, float(blow_up)
 
 
 def range_test(
@@ -197,9 +217,7 @@ def range_test(
     steps = validate.integer("steps", steps, minimum=2)
     batch_size, _ = sampling.resolve_steps(len(data.train), batch_size, steps, None)
     measure = LOSSES[validate.one_of("loss", loss, LOSSES)]
-    smoothing = validate.between("smoothing", smoothing, 0, 1, open_high=True)
-    if validate.finite("blow_up", blow_up) <= 1:
-        raise ValueError(f"blow_up must be greater than 1, got {blow_up!r}")
+    smoothing, blow_up = _check_ramp(smoothing, blow_up)
     seed = validate.integer("seed", seed, minimum=0)
     if not isinstance(optimizer, torch.optim.Optimizer):
         if not callable(optimizer):

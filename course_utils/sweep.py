@@ -316,7 +316,7 @@ def sweep(
     parts = _check_parts(evaluate_on, data)
     optimizer = _check_optimizer(optimizer)
     batch_size, steps = sampling.resolve_steps(len(data.train), batch_size, steps, epochs)
-    evaluate_at = sampling.evaluation_steps(steps, evaluate_every)
+    evaluate_at = sampling.evaluation_steps(steps, evaluate_every, "evaluate_every")
 
     lr = np.stack([np.broadcast_to(s(np.arange(steps)), steps) for s in schedules])
     peaks = np.array([p if p is not None else row.max(initial=0) for p, row in zip(rates, lr)])

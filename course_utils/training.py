@@ -536,7 +536,7 @@ def _check(
         precision=validate.one_of("precision", precision, PRECISIONS),
         observers=_check_observers(observers),
         observe_at=sampling.evaluation_steps(
-            steps, n // batch_size if observe_every == "epoch" else observe_every
+            steps, n // batch_size if observe_every == "epoch" else observe_every, "observe_every"
         ),
         checkpoint=checkpoint,
         checkpoint_every=validate.integer("checkpoint_every", checkpoint_every, minimum=1),

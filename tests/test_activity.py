@@ -48,6 +48,7 @@ def test_few_examples_overestimate_and_the_model_is_left_as_it_was():
     ("call", "error", "message"),
     [
         (lambda: dead_fractions(nn.Linear(64, 1), digits().test), ValueError, "one nn.ReLU"),
+        (lambda: dead_fractions(nn.ReLU(), digits().test), ValueError, "one parameter, got ReLU"),
         (lambda: dead_fractions("cnn", digits().test), TypeError, "model must be a torch"),
         (lambda: dead_fractions(network(), digits()), TypeError, "split must be a Split"),
         (lambda: dead_fractions(network(), IMAGES, 0), ValueError, "examples must be 1 or"),

@@ -205,6 +205,29 @@ def test_gradients_of_the_caller_are_not_added_to():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
+        ({"rates": 0.1}, ValueError, "rates must have 1 dimension"),
+        ({"rates": "small"}, TypeError, "rates must be an array of numbers, got 'small'"),
+        ({"rates": [0.1, math.nan]}, ValueError, "rates must contain finite numbers only"),
+        ({"rates": [0.1, 0.0]}, ValueError, r"rates must be greater than 0, got \[0.1, 0.0\]"),
+        ({"advance": 0.1}, TypeError, "advance must be a function of the rate, got 0.1"),
+        ({"start": "high"}, TypeError, "start must be a number, got 'high'"),
+        ({"smoothing": 1.0}, ValueError, r"smoothing must be in \[0, 1\), got 1.0"),
+        ({"blow_up": 1}, ValueError, "blow_up must be greater than 1, got 1"),
+    ],
+)
+def test_ramp_refuses(change, error, message):
+    arguments = {"rates": [0.1, 0.2], "advance": lambda lr: pytest.fail("began"), "start": 1.0}
+    with pytest.raises(error, match=message):
+        S.ramp(**(arguments | change))
+
+
+def test_a_ramp_may_start_at_a_loss_that_is_not_finite():
+    assert S.ramp([0.1, 0.2], lambda lr: math.nan, math.nan).stopped == S.NOT_FINITE
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
         ({"model": "net"}, TypeError, "model must be a torch.nn.Module, got 'net'"),
         ({"model": nn.ReLU()}, ValueError, "model must have at least one trainable"),
         ({"data": [1]}, TypeError, r"data must be a Data .*got \[1\]"),

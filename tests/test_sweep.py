@@ -388,7 +388,7 @@ RESULT = fake([0.01, 0.1, 1], loss=[0.5, 0.3, 0.4])
         ),
         (lambda: sweep([0.1], steps=1, schedule=0.1), TypeError, "schedule must be a function"),
         (lambda: sweep([0.1], steps=1, schedule=lambda lr: None), TypeError, "lr must"),
-        (lambda: sweep([0.1], steps=1, evaluate_every=0), ValueError, "every must be 1"),
+        (lambda: sweep([0.1], steps=1, evaluate_every=0), ValueError, "^evaluate_every must be 1"),
         (lambda: sweep([0.1], steps=1, evaluate_on=["val"]), ValueError, "evaluate_on must be one"),
         (lambda: sweep([0.1], steps=1, evaluate_on="train"), TypeError, "evaluate_on must be a"),
         (lambda: RESULT.final("loss"), ValueError, "name must be one of 'validation_loss'"),

@@ -516,7 +516,11 @@ def growing():
             ValueError,
             "observers must not be called 'step'",
         ),
-        (lambda: train(model(), DATA, steps=1, observe_every=0), ValueError, "every must be 1"),
+        (
+            lambda: train(model(), DATA, steps=1, observe_every=0),
+            ValueError,
+            "^observe_every must be 1",
+        ),
         (
             lambda: train(model(), DATA, steps=1, checkpoint="/no/such/folder/run.pt"),
             ValueError,
@@ -541,7 +545,7 @@ def growing():
         (
             lambda: train(model(), DATA, steps=1, observe_every="epochs"),
             TypeError,
-            "every must be an integer",
+            "^observe_every must be an integer",
         ),
         (
             lambda: train(model(), DATA, steps=2, observe_every=1, observers={"a": growing()}),
