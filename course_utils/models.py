@@ -78,7 +78,7 @@ class SevenLayerCNN(nn.Sequential):
         seed: draws the weights from PyTorch's default law and leaves its global generator alone;
             None draws them from that generator.
         width: multiplies the channels behind each convolution; a quarter of the channels need
-            about a fifteenth of the multiplications.
+            about a sixteenth of the multiplications.
 
     Raises:
         ValueError: if seed is negative, or width is not positive or leaves a fraction of a channel.
