@@ -449,7 +449,8 @@ def record(
         groups: which ones.
         epochs: see `plans`.
         seeds: see `plans`.
-        precision: "float32", "bfloat16", or "auto" for the faster one on this machine.
+        precision: "float32", "bfloat16", or "auto": that of the runs of this width that are
+            recorded already, or where there are none the faster one on this machine.
         width: of the network, as in `SevenLayerCNN`.
         device: as in `train`.
         minutes: stop after about so long.
@@ -463,16 +464,15 @@ def record(
     start = datetime.now(UTC)
     groups = [validate.one_of("groups", group, GROUPS) for group in groups]
     device = str(best_device()) if device == "auto" else device
-    precision = fast_precision(device) if precision == "auto" else precision
     seconds = None if minutes is None else 60 * validate.positive("minutes", minutes)
     work, results = Path(work), Path(results)
     if work.resolve() == results.resolve():
         raise ValueError(f"work and results must be different folders, got {str(work)!r} for both")
     for folder in (work, results):
         folder.mkdir(parents=True, exist_ok=True)
-    files = [results / f"06_{group}.json" for group in groups]
-    kept = [result for file in files if file.exists() for result in load(file)]
-    kept += [result for result in _recorded(work) if result.plan.group in groups]
+    if precision == "auto":
+        precision = _usual_precision(work, results, width) or fast_precision(device)
+    kept = _kept(work, results, groups)
     planned = [(plan, precision) for plan in plans(epochs, seeds, precision, width=width)]
     _refuse_mixed_precision(planned + [(r.plan, r.meta["precision"]) for r in kept])
     loaded: dict[int, tuple[Data, str]] = {}
@@ -651,6 +651,19 @@ def _left(
     return [plan for plan in listed if plan.group in groups and plan.name not in names]
 
 
+def _kept(work: Path, results: Path, groups: Iterable[str]) -> list[Result]:
+    """What is recorded of some groups, in either folder."""
+    files = [results / f"06_{group}.json" for group in groups]
+    kept = [result for file in files if file.exists() for result in load(file)]
+    return kept + [result for result in _recorded(work) if result.plan.group in groups]
+
+
+def _usual_precision(work: Path, results: Path, width: float) -> str:
+    """That of the recorded runs of a width whose names do not tell it; "" if there are none."""
+    alike = [r for r in _kept(work, results, GROUPS) if r.plan.width == width]
+    return next((r.meta["precision"] for r in alike if not r.plan.precision), "")
+
+
 def _refuse_mixed_precision(runs: Iterable[tuple[Plan, str]]) -> None:
     """Raise if runs of one width differ in a precision that is not part of their names."""
     found: dict[float, set[str]] = {}
@@ -760,10 +773,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--dry-run", action="store_true", help="list the runs that are left, and stop")
     chosen = parser.parse_args(arguments)
     if chosen.dry_run:
-        device = None if chosen.device == "auto" else chosen.device
-        auto = chosen.precision == "auto"
-        precision = fast_precision(device) if auto else chosen.precision
-        _list(Path(chosen.work), chosen, precision)
+        _list(chosen)
         return 0
     torch.set_num_threads(chosen.threads)
     try:
@@ -782,7 +792,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if finished else 1
 
 
-def _list(work: Path, chosen: argparse.Namespace, precision: str) -> None:
+def _list(chosen: argparse.Namespace) -> None:
+    work, precision = Path(chosen.work), chosen.precision
+    if precision == "auto":
+        device = None if chosen.device == "auto" else chosen.device
+        precision = _usual_precision(work, Path(chosen.results), chosen.width)
+        precision = precision or fast_precision(device)
     left = _left(work, chosen.only, chosen.epochs, chosen.seeds, precision, chosen.width)
     for plan in left:
         _say(plan.name)

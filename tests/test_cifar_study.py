@@ -525,7 +525,7 @@ def test_runs_of_another_precision_are_refused_before_anything_is_replaced(tmp_p
     ]  # fmt: skip
 
 
-def test_runs_of_another_precision_are_not_done(root, tmp_path, capsys, monkeypatch):
+def test_runs_of_another_precision_are_not_done(tmp_path, capsys):
     work = tmp_path / "work"
     first, second, third = plans(epochs=1, seeds=1)[:3]
     write(work, first, "float32")
@@ -535,11 +535,27 @@ def test_runs_of_another_precision_are_not_done(root, tmp_path, capsys, monkeypa
     for precision, left in (("float32", second), ("bfloat16", first)):
         assert main([*command, "--precision", precision]) == 0
         assert capsys.readouterr().out.splitlines()[:2] == [left.name, third.name]
-    # "auto" asks the device that was chosen.
+
+
+def test_auto_is_the_precision_of_what_is_recorded_else_the_faster_one(
+    tmp_path, capsys, monkeypatch
+):
     faster = {"meta": "bfloat16"}
     monkeypatch.setattr(cifar_study, "fast_precision", lambda d=None: faster.get(d, "float32"))
-    main(command)
-    assert capsys.readouterr().out.splitlines()[0] == first.name
+    folders = {"work": tmp_path / "work", "results": tmp_path / "results"}
+    command = ["--dry-run", "--only", "precision", "--epochs", "1", "--seeds", "1"]
+    command += [word for name, path in folders.items() for word in (f"--{name}", str(path))]
+
+    def left(*words):  # float32 is compared with bfloat16 only where that is the faster one
+        main([*command, *words])
+        return capsys.readouterr().out.splitlines()[-1][:11]
+
+    assert left("--device", "meta") == "2 runs are " and left("--device", "cpu") == "0 runs are "
+    write(tmp_path / "elsewhere", plans(epochs=1, seeds=1)[0], "float32")
+    folders["results"].mkdir()
+    collect(tmp_path / "elsewhere", folders["results"], "article")
+    assert left("--device", "meta") == "0 runs are "
+    assert left("--device", "meta", "--width", "0.5") == "2 runs are "  # nothing recorded there
 
 
 def test_another_precision_is_refused_before_a_run_is_made(root, tmp_path, monkeypatch):
