@@ -10,6 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 from torch import nn
 
 from course_utils import plots, validate
@@ -20,6 +21,8 @@ from course_utils.training import evaluate
 
 _TOP = 6.0
 """Where a linear loss axis ends: above ln 100, below the first leaps of runs that die."""
+_THIN = {"lw": 0.9, "markersize": 3}
+_PANELS = ("loss", "test_accuracy")
 _LABELS = {
     "loss": "training loss",
     "epoch_loss": "training loss, mean of the epoch",
@@ -131,26 +134,37 @@ def epoch_curves(
     order = list(order or runs)
     for label, seeds in runs.items():
         i = order.index(label)
-        curves = [per_epoch(result, metric) for result in seeds]
-        length = min(len(values) for _, values in curves)
-        x = curves[0][0][:length]
-        table = np.array([values[:length] for _, values in curves])
-        count = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
+        x, table, longer = _aligned(seeds, metric)
         look = {"marker": "" if metric == "loss" else "os^Dv"[i % 5], **plots.line_look(i)}
-        ax.plot(x, table.mean(axis=0), label=f"{label} ({count})", **look)
+        ax.plot(x, table.mean(axis=0), label=f"{label} ({_seeds(len(seeds))})", **look)
         if len(seeds) > 1:
             low, high = table.min(axis=0), table.max(axis=0)
             ax.fill_between(x, low, high, color=plots.color(i), alpha=0.18, lw=0)
-        for x, values in curves:
-            if len(values) > length:
-                rest = slice(length - 1, None)
-                ax.plot(x[rest], values[rest], **look | {"lw": 0.9, "markersize": 3})
+        if len(longer[0]):
+            ax.plot(*longer, **look | _THIN)
     ax.set(xlabel="epoch", ylabel=_LABELS.get(metric, metric.replace("_", " ")))
     if epochs is not None:
         ax.set_xlim(-0.2, epochs + 0.2)
     ax.xaxis.get_major_locator().set_params(integer=True)
     plots.legend(ax)
     return ax
+
+
+def _aligned(
+    seeds: Sequence[Result], metric: str
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Epochs (P,), values (seeds, P) as far as all seeds go, and one line of all that goes on."""
+    curves = [per_epoch(result, metric) for result in seeds]
+    length = min(len(values) for _, values in curves)
+    # A gap (NaN) separates the seeds, so that one line can draw them all.
+    rests = [
+        np.vstack([x[length - 1 :], values[length - 1 :]])
+        for x, values in curves
+        if len(values) > length
+    ]
+    gap = np.full((2, 1), np.nan)
+    longer = np.hstack([part for rest in rests for part in (rest, gap)] or [gap])[:, :-1]
+    return curves[0][0][:length], np.array([v[:length] for _, v in curves]), (longer[0], longer[1])
 
 
 def dead_layers(ax: Axes, result: Result) -> Axes:
@@ -228,19 +242,13 @@ def compute_article(
 
 
 def draw_article(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
-    """Draw the two panels of `article` anew; return what they show in words."""
-    for name, metric in (("loss", "loss"), ("accuracy", "test_accuracy")):
-        ax = artists[name]
-        ax.clear()
-        epoch_curves(ax, data["runs"], metric, epochs=data["epochs"], order=data["order"])
-        ax.set(title=_LABELS[metric], ylabel="")
-    if data["log"]:
-        artists["loss"].set_yscale("log")
-        artists["loss"].yaxis.set_major_formatter("{x:g}")
-        artists["loss"].yaxis.set_minor_formatter("{x:g}")
-    else:
-        artists["loss"].set_ylim(0, _TOP)
-    artists["accuracy"].set_ylim(bottom=0)
+    """Move the lines of `article`; return what they show in words."""
+    for label in data["order"]:
+        for metric in _PANELS:
+            x, mean, longer = _until(data["runs"].get(label, []), metric, data["epochs"])
+            artists[f"{metric} {label}"].set_data(x, mean)
+            artists[f"{metric} {label}, longer"].set_data(*longer)
+    _draw_loss_axis(data, artists)
     if not data["last"]:
         return "No rate is chosen."
     parts = [
@@ -249,6 +257,45 @@ def draw_article(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
         for label, (loss, accuracy, end, seeds) in data["last"].items()
     ]
     return f"Learning rate {'; '.join(parts)}."
+
+
+def _until(seeds: Sequence[Result], metric: str, epochs: int) -> tuple[Any, Any, tuple[Any, Any]]:
+    """The mean over seeds by epoch, and what longer seeds add to it, as far as `epochs`."""
+    if not seeds:
+        return [], [], ([], [])
+    x, table, longer = _aligned(seeds, metric)
+    # A training loss at epoch 3.0 is a mean over updates of the fourth epoch.
+    known, more = (at < epochs if metric == "loss" else at <= epochs for at in (x, longer[0]))
+    return x[known], table.mean(axis=0)[known], tuple(values[more] for values in longer)
+
+
+def _draw_loss_axis(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> None:
+    """Scale, limits and legend of the left panel; they do not depend on the epochs."""
+    lines = {label: artists[f"loss {label}"] for label in data["runs"]}
+    ax = next(iter(artists.values())).axes
+    if data["log"]:
+        losses = np.concatenate(
+            [[1.0], *(r.loss for seeds in data["runs"].values() for r in seeds)]
+        )
+        losses = losses[np.isfinite(losses) & (losses > 0)]
+        ax.set(yscale="log", ylim=(losses.min() / 1.5, 1.5 * losses.max()))
+        near = losses.max() < 100
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if near else (1,), numticks=8))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter("")
+    else:
+        ax.set(yscale="linear", ylim=(0, _TOP))
+    names = [f"{label} ({_seeds(len(seeds))})" for label, seeds in data["runs"].items()]
+    old = ax.get_legend()
+    if names != [text.get_text() for text in (old.get_texts() if old else ())]:
+        if old:
+            old.remove()
+        if names:
+            ax.legend(list(lines.values()), names, loc="upper right")
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' if count > 1 else ''}"
 
 
 def _share(seeds: int, of: int) -> str:
@@ -283,9 +330,16 @@ def article(results: Sequence[Result]) -> Explorer:
     controls["epochs"] = widgets.IntSlider(longest, 1, longest, description="epochs")
     controls["log"] = widgets.Checkbox(False, description="logarithmic loss")
     figure, (left, right) = plots.canvas(1, 2, size=(11, 4.4))
-    for ax in (left, right):  # room for what `draw_article` will write
-        ax.set(title="training loss", xlabel="epoch")
-        ax.set_yticks([0, 10], ["0", "10.0"])
+    artists: dict[str, Artist] = {}
+    for ax, metric in zip((left, right), _PANELS):
+        ax.set(title=_LABELS[metric], xlabel="epoch", xlim=(-0.2, longest + 0.2))
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        for i, lr in enumerate(rates):
+            look = {"marker": "" if metric == "loss" else "os^Dv"[i % 5], **plots.line_look(i)}
+            [artists[f"{metric} {lr:g}"]] = ax.plot([], [], **look)
+            [artists[f"{metric} {lr:g}, longer"]] = ax.plot([], [], **look | _THIN)
+    best = max(result.metrics["test_accuracy"].max() for result in results)
+    right.set_ylim(0, 1.05 * best)
 
     def compute(epochs: int, log: bool, **shown: bool) -> dict[str, Any]:
         return compute_article(results, list(shown.values()), epochs, log)
@@ -298,7 +352,7 @@ def article(results: Sequence[Result]) -> Explorer:
         compute,
         draw_article,
         figure,
-        {"loss": left, "accuracy": right},
+        artists,
         presets={
             "all": only(*rates),
             "below 0.005": only(*(lr for lr in rates if lr < 0.005)),

@@ -54,7 +54,9 @@ class Explorer:
         compute: a pure function `compute(**values) -> data`.
         draw: `draw(data, artists) -> text` updates the artists in place and says what they show.
         figure: a figure from `plots.canvas`, everything static already drawn.
-        artists: name -> artist of that figure that `draw` changes; only these are drawn again.
+        artists: name -> artist of that figure that `draw` changes; only these are drawn again,
+            and the rest of the figure only when `draw` changes the scale, the limits or the legend
+            of an axis, which takes longer.
         task: what to reach, or None.
         presets: label -> values, a button each.
 
@@ -161,7 +163,8 @@ class Explorer:
         for widget in (*_family(self.widget), *_family(self.task_text)):
             widget.close()
         # IPython's Out keeps the result of every cell, so the explorer itself stays: make it small.
-        self.figure = self._canvas = self._background = self.data = self.compute = self.draw = None
+        self.figure = self._canvas = self._background = self._framed = None
+        self.data = self.compute = self.draw = None
         self.artists, self._moving, self.image.value = {}, [], b""
 
     def update(self) -> None:
@@ -170,6 +173,8 @@ class Explorer:
             return
         self.data = self.compute(**self.values)
         self.state = self.draw(self.data, self.artists)
+        if self._frame() != self._framed:
+            self._draw_background()
         self.image.value = self._shot()
         self._say()
         self.updates += 1
@@ -216,9 +221,20 @@ class Explorer:
         self._canvas = (
             canvas if isinstance(canvas, FigureCanvasAgg) else FigureCanvasAgg(self.figure)
         )
+        self._draw_background()
+        self._moving = sorted(self.artists.values(), key=lambda artist: artist.get_zorder())
+
+    def _draw_background(self) -> None:
         self._canvas.draw()
         self._background = self._canvas.copy_from_bbox(self.figure.bbox)
-        self._moving = sorted(self.artists.values(), key=lambda artist: artist.get_zorder())
+        self._framed = self._frame()
+
+    def _frame(self) -> list[Any]:
+        """What `draw` may change besides the artists: scales, limits and legends of the axes."""
+        return [
+            (*ax.get_xlim(), *ax.get_ylim(), ax.get_xscale(), ax.get_yscale(), ax.get_legend())
+            for ax in self.figure.axes
+        ]
 
     def _shot(self) -> bytes:
         """The present picture as a PNG file: the background, and on it what moves."""

@@ -124,7 +124,7 @@ def explorer():
 
 
 def labels(explorer):
-    texts = explorer.artists["loss"].get_legend()
+    texts = explorer.figure.axes[0].get_legend()
     return [t.get_text().split()[0] for t in texts.get_texts()] if texts else []
 
 
@@ -148,10 +148,10 @@ def test_the_explorer_shows_the_chosen_rates_and_says_so(explorer):
 def test_the_explorer_changes_its_axis(explorer):
     picture = bytes(explorer.image.value)
     explorer.set(log=True)
-    assert explorer.artists["loss"].get_yscale() == "log"
+    assert explorer.figure.axes[0].get_yscale() == "log"
     assert bytes(explorer.image.value) != picture
     explorer.set(log=False)
-    assert explorer.artists["loss"].get_yscale() == "linear"
+    assert explorer.figure.axes[0].get_yscale() == "linear"
     assert bytes(explorer.image.value) == picture
 
 

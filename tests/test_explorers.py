@@ -457,3 +457,26 @@ def test_set_takes_the_values_of_plain_options_and_of_labeled_ones(options):
     with pytest.raises(ValueError, match="letter must be one of its options"):
         explorer.set(letter="c")
     explorer.close()
+
+
+def test_the_rest_of_the_figure_is_drawn_again_only_when_the_axes_change():
+    figure, ax = plots.canvas()
+    [line] = ax.plot([0, 1], [0, 1])
+
+    def draw(top, artists):
+        artists["line"].set_data([0, 1], [0, top])
+        artists["line"].axes.set_ylim(0, 10 if top > 1 else 1)
+        return str(top)
+
+    explorer = explorers.Explorer(
+        {"top": widgets.FloatSlider(1.0, min=0, max=10)}, lambda top: top, draw, figure,
+        {"line": line},
+    )  # fmt: skip
+    before, picture = explorer._background, explorer.image.value
+    explorer.set(top=0.5)
+    assert explorer._background is before and explorer.image.value != picture
+    explorer.set(top=2.0)
+    assert explorer._background is not before  # or the old numbers would stand beside the axis
+    explorer.set(top=1.0)
+    assert explorer.image.value == picture
+    explorer.close()
