@@ -8,7 +8,7 @@ rules, the steps to the goal over all rates, and the path of the chosen rule at 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import ipywidgets as widgets
@@ -19,10 +19,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from course_utils import plots, validate
-from course_utils.descent import descend
 from course_utils.explorers import Explorer, Task
 from course_utils.optimizers import Adagrad, Adam, GradientDescent, Optimizer, RMSprop
-from course_utils.problems import Problem, quadratic
+from course_utils.problems import Problem
 from course_utils.run import Run
 
 RATES = np.geomspace(1e-3, 10, 33)
@@ -148,16 +147,18 @@ def _arrivals(
 # --------------------------------------------------------------------------------- the explorer
 
 
-@cache
-def _table() -> dict[str, np.ndarray]:
-    """Steps to arrive for every rule: shape (surfaces, angles, rates); all computed together."""
+Field = Callable[[np.ndarray], np.ndarray]
+
+
+def _surfaces(names: Iterable[str]) -> tuple[Field, Field, np.ndarray]:
+    """Loss, gradient and starting points (surfaces, angles, rates, 2), for all places at once."""
     turns = np.stack([_turn(angle) for angle in ANGLES])
-    curvatures = np.array(list(SURFACES.values()))
+    curvatures = np.array([SURFACES[name] for name in names])
     hessian = np.einsum("aij,sj,akj->saik", turns, curvatures, turns)
     # H w for all places and rates at once: far cheaper than thousands of 2 × 2 products.
     diagonal = hessian[..., [0, 1], [0, 1]][:, :, np.newaxis]
     off_diagonal = hessian[..., 0, 1][..., np.newaxis, np.newaxis]
-    start = np.broadcast_to(turns @ _START, (len(SURFACES), len(ANGLES), 2))
+    start = np.broadcast_to(turns @ _START, (len(curvatures), len(ANGLES), 2))
     w = np.repeat(start[:, :, np.newaxis], len(RATES), axis=2)
 
     def gradient(w: np.ndarray) -> np.ndarray:
@@ -167,10 +168,34 @@ def _table() -> dict[str, np.ndarray]:
         wg = w * gradient(w)
         return 0.5 * (wg[..., 0] + wg[..., 1])
 
+    return loss, gradient, w
+
+
+@cache
+def _table() -> dict[str, np.ndarray]:
+    """Steps to arrive for every rule: shape (surfaces, angles, rates); all computed together."""
+    loss, gradient, w = _surfaces(SURFACES)
     return {
         name: _arrivals(make(), loss, gradient, w, RATES, STEPS, LEVEL)
         for name, make in RULES.items()
     }
+
+
+@lru_cache(maxsize=8)  # 5 MB each
+def _paths(surface: str, rule: str) -> np.ndarray:
+    """The way of a rule at every angle and rate, (angles, rates, T + 1, 2): a slider only looks up.
+
+    As in `descend`, a run has diverged, and is at infinity, once its loss is not finite.
+    """
+    loss, gradient, w = _surfaces([surface])
+    optimizer, w = RULES[rule](), w[0]
+    path, alive = np.full((STEPS + 1, *w.shape), np.inf), np.ones(w.shape[:-1], dtype=bool)
+    with np.errstate(all="ignore"):
+        for t in range(STEPS + 1):
+            alive &= np.isfinite(loss(w)[0])
+            path[t] = np.where(alive[..., np.newaxis], w, np.inf)
+            w = optimizer.step(w, gradient(w)[0], RATES[:, np.newaxis])
+    return np.moveaxis(path, 0, -2)
 
 
 def _turn(degrees: float) -> np.ndarray:
@@ -208,13 +233,12 @@ def compute_race(surface: str, rotation: int, rule: str, index: int) -> dict[str
         raise ValueError(f"index must be below {len(RATES)}, got {index}")
     place = list(SURFACES).index(surface), ANGLES.index(rotation)
     steps = {name: table[place] for name, table in _table().items()}
-    problem = quadratic(SURFACES[surface], start=_START, rotation=rotation)
     return {
         "surface": surface,
         "rotation": rotation,
         "rule": rule,
         "lr": float(RATES[index]),
-        "w": descend(problem, RULES[rule](), float(RATES[index]), STEPS).params,
+        "w": _paths(surface, rule)[place[1], index],
         "steps": steps,
         "now": {name: float(row[index]) for name, row in steps.items()},
         "best": {name: float(row.min()) for name, row in steps.items()},
@@ -389,6 +413,8 @@ def draw_acting(ax: Axes, run: Run, labels: Sequence[str]) -> Axes:
         ValueError: if the run has no recorded scale, or not one label per parameter.
 
     Example:
+        >>> from course_utils.descent import descend
+        >>> from course_utils.problems import quadratic
         >>> run = descend(quadratic([4.0, 1.0]), Adagrad(), 0.1, steps=1)
         >>> lines = draw_acting(plots.canvas()[1], run, ("steep", "flat")).lines
         >>> [round(float(line.get_ydata()[0]), 6) for line in lines]

@@ -166,6 +166,10 @@ def test_table_agrees_with_single_problems(surface, rotation):
         assert data["now"][name] == alone
         assert data["best"][name] == data["steps"][name].min()
         assert np.array_equal(data["w"][0], problem.start)
+        run = descend(problem, make(), data["lr"], race.STEPS)
+        early = slice(0, 50)  # rounding grows where a run jumps about its goal
+        np.testing.assert_allclose(data["w"][early], run.params[early], rtol=1e-6, atol=1e-9)
+        assert (np.isfinite(data["w"]) == np.isfinite(run.params)).all()
 
 
 def test_tasks_can_be_reached_and_are_not_reached_at_first(explorer):
