@@ -244,7 +244,7 @@ def cifar100(root: str | os.PathLike[str] | None = None) -> Check:
     except ImportError:  # pooch knows where the cache of this system is
         found = "not looked for, because the package pooch is missing; lesson 6 does without them."
         return Check("CIFAR-100", NOTE, found, _REPAIR)
-    folders = (home, home / cifar_files.FOLDER)
+    folders = cifar_files.places(home)
     names = [f"{part}.bin" for part in cifar_files.RECORDS]
     try:
         here = any(all((folder / name).is_file() for name in names) for folder in folders)

@@ -95,7 +95,7 @@ def load(root: str | os.PathLike[str] | None = None, download: bool = True) -> F
     if not isinstance(download, bool):
         raise TypeError(f"download must be True or False, got {download!r}")
     root = home(root)
-    for folder in (root, root / FOLDER):
+    for folder in places(root):
         if any((folder / f"{part}.bin").exists() for part in RECORDS):
             return read(folder)
     if (root / ARCHIVE).is_file():
@@ -120,6 +120,15 @@ def home(root: str | os.PathLike[str] | None = None) -> Path:
     if not isinstance(root, (str, os.PathLike)):
         raise TypeError(f"root must be the path of a folder, got {root!r}")
     return Path(root).expanduser()
+
+
+def places(root: Path) -> tuple[Path, Path]:
+    """Return the folders where `load` looks for the files, first things first.
+
+    >>> [place.name for place in places(Path("data"))]
+    ['data', 'cifar-100-binary']
+    """
+    return root, root / FOLDER
 
 
 def read(folder: str | os.PathLike[str]) -> Files:
@@ -185,7 +194,7 @@ def write_synthetic(
     }
     rng = np.random.default_rng(validate.integer("seed", seed, minimum=0))
     folder = Path(folder)
-    for place in (folder, folder / FOLDER):  # where `load` looks
+    for place in places(folder):
         real = [file for part in RECORDS if (file := place / f"{part}.bin").exists()]
         if real and not (place / SYNTHETIC_FILE).exists():
             raise ValueError(f"folder must not hold real data, got one with {str(real[0])!r}")

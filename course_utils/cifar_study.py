@@ -470,8 +470,7 @@ def record(
         raise ValueError(f"work and results must be different folders, got {str(work)!r} for both")
     for folder in (work, results):
         folder.mkdir(parents=True, exist_ok=True)
-    if precision == "auto":
-        precision = _usual_precision(work, results, width) or fast_precision(device)
+    precision = _resolve(precision, work, results, width, device)
     kept = _kept(work, results, groups)
     planned = [(plan, precision) for plan in plans(epochs, seeds, precision, width=width)]
     _refuse_mixed_precision(planned + [(r.plan, r.meta["precision"]) for r in kept])
@@ -658,10 +657,13 @@ def _kept(work: Path, results: Path, groups: Iterable[str]) -> list[Result]:
     return kept + [result for result in _recorded(work) if result.plan.group in groups]
 
 
-def _usual_precision(work: Path, results: Path, width: float) -> str:
-    """That of the recorded runs of a width whose names do not tell it; "" if there are none."""
-    alike = [r for r in _kept(work, results, GROUPS) if r.plan.width == width]
-    return next((r.meta["precision"] for r in alike if not r.plan.precision), "")
+def _resolve(precision: str, work: Path, results: Path, width: float, device: str | None) -> str:
+    """What "auto" means: the precision of the recorded runs whose names do not tell theirs."""
+    if precision != "auto":
+        return precision
+    alike = (r for r in _kept(work, results, GROUPS) if r.plan.width == width)
+    recorded = (r.meta["precision"] for r in alike if not r.plan.precision)
+    return next(recorded, None) or fast_precision(device)
 
 
 def _refuse_mixed_precision(runs: Iterable[tuple[Plan, str]]) -> None:
@@ -793,11 +795,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _list(chosen: argparse.Namespace) -> None:
-    work, precision = Path(chosen.work), chosen.precision
-    if precision == "auto":
-        device = None if chosen.device == "auto" else chosen.device
-        precision = _usual_precision(work, Path(chosen.results), chosen.width)
-        precision = precision or fast_precision(device)
+    work, results = Path(chosen.work), Path(chosen.results)
+    device = None if chosen.device == "auto" else chosen.device
+    precision = _resolve(chosen.precision, work, results, chosen.width, device)
     left = _left(work, chosen.only, chosen.epochs, chosen.seeds, precision, chosen.width)
     for plan in left:
         _say(plan.name)

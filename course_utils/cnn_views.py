@@ -135,7 +135,7 @@ def epoch_curves(
     for label, seeds in runs.items():
         i = order.index(label)
         x, table, longer = _aligned(seeds, metric)
-        look = {"marker": "" if metric == "loss" else "os^Dv"[i % 5], **plots.line_look(i)}
+        look = _look(metric, i)
         ax.plot(x, table.mean(axis=0), label=f"{label} ({_seeds(len(seeds))})", **look)
         if len(seeds) > 1:
             low, high = table.min(axis=0), table.max(axis=0)
@@ -294,6 +294,11 @@ def _draw_loss_axis(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> N
             ax.legend(list(lines.values()), names, loc="upper right")
 
 
+def _look(metric: str, index: int) -> dict[str, Any]:
+    """Losses are many points, ten per epoch, and have no markers."""
+    return {"marker": "" if metric == "loss" else "os^Dv"[index % 5], **plots.line_look(index)}
+
+
 def _seeds(count: int) -> str:
     return f"{count} seed{'s' if count > 1 else ''}"
 
@@ -335,7 +340,7 @@ def article(results: Sequence[Result]) -> Explorer:
         ax.set(title=_LABELS[metric], xlabel="epoch", xlim=(-0.2, longest + 0.2))
         ax.xaxis.get_major_locator().set_params(integer=True)
         for i, lr in enumerate(rates):
-            look = {"marker": "" if metric == "loss" else "os^Dv"[i % 5], **plots.line_look(i)}
+            look = _look(metric, i)
             [artists[f"{metric} {lr:g}"]] = ax.plot([], [], **look)
             [artists[f"{metric} {lr:g}, longer"]] = ax.plot([], [], **look | _THIN)
     best = max(result.metrics["test_accuracy"].max() for result in results)

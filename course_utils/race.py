@@ -24,6 +24,8 @@ from course_utils.optimizers import Adagrad, Adam, GradientDescent, Optimizer, R
 from course_utils.problems import Problem
 from course_utils.run import Run
 
+Field = Callable[[np.ndarray], np.ndarray]
+"""Points (..., d) -> their losses (...), or their gradients (..., d)."""
 RATES = np.geomspace(1e-3, 10, 33)
 """The rates of the explorer: eight per decade."""
 
@@ -126,8 +128,8 @@ def steps_to_arrive(
 
 def _arrivals(
     optimizer: Optimizer,
-    loss: Callable[[np.ndarray], np.ndarray],
-    gradient: Callable[[np.ndarray], np.ndarray],
+    loss: Field,
+    gradient: Field,
     w: np.ndarray,
     rates: np.ndarray,
     steps: int,
@@ -145,9 +147,6 @@ def _arrivals(
 
 
 # --------------------------------------------------------------------------------- the explorer
-
-
-Field = Callable[[np.ndarray], np.ndarray]
 
 
 def _surfaces(names: Iterable[str]) -> tuple[Field, Field, np.ndarray]:
@@ -238,7 +237,7 @@ def compute_race(surface: str, rotation: int, rule: str, index: int) -> dict[str
         "rotation": rotation,
         "rule": rule,
         "lr": float(RATES[index]),
-        "w": _paths(surface, rule)[place[1], index],
+        "w": _paths(surface, rule)[place[1], index].copy(),  # the cache keeps its own
         "steps": steps,
         "now": {name: float(row[index]) for name, row in steps.items()},
         "best": {name: float(row.min()) for name, row in steps.items()},
