@@ -8,7 +8,7 @@ under it at every move, and compared, seed by seed, with the best constant rate.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -184,11 +184,30 @@ def beats_constant(data: Mapping[str, Any]) -> bool:
     return bool(data["gain"] > 2 * data["gain_error"])
 
 
+def preview_designer(artists: Mapping[str, Artist], *, steps: int = STEPS, **values: Any) -> None:
+    """Show the schedule of a design, which follows the hand while the networks still train.
+
+    Args:
+        artists: those of `schedule_designer`.
+        steps: updates of every run.
+        values: the arguments of `design`.
+
+    Example:
+        >>> explorer = schedule_designer(steps=20)
+        >>> preview_designer(explorer.artists, steps=20, family="constant", lr=0.5)
+        >>> explorer.artists["left title"].get_text()
+        'Σ rate = 10.0'
+        >>> explorer.close()
+    """
+    schedule = design(**values, steps=steps)
+    _draw_schedule(artists, schedule(np.arange(steps)), schedule.area(steps))
+    artists["right title"].set_text("training …")
+
+
 def draw_designer(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     """Update the artists of `schedule_designer`; return its state in words."""
     steps = np.arange(data["steps"])
-    artists["rate"].set_data(steps, data["lr"])
-    artists["area"].set_verts([_polygon(steps, np.zeros(len(steps)), data["lr"])])
+    _draw_schedule(artists, data["lr"], data["area"])
     curves = np.array([_smooth(row) for row in data["loss"]])
     curves = np.nan_to_num(curves, nan=1e3, posinf=1e3).clip(0, 1e3)
     artists["mean"].set_data(steps, curves.mean(axis=0))
@@ -196,10 +215,16 @@ def draw_designer(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str
     final = np.nan_to_num(data["final"], nan=1e3, posinf=1e3).clip(0, 1e3)
     artists["runs"].set_data(_spread(1.0, len(final)), final)
     artists["result"].set_data([0.75, 1.25], [final.mean()] * 2)
-    artists["left title"].set_text(f"Σ rate = {data['area']:.1f}")
     label = f"yours {final.mean():.2f}" if final.mean() < 100 else "diverged"
     artists["right title"].set_text(label)
     return _in_words(data, float(final.mean()))
+
+
+def _draw_schedule(artists: Mapping[str, Artist], lr: np.ndarray, area: float) -> None:
+    steps = np.arange(len(lr))
+    artists["rate"].set_data(steps, lr)
+    artists["area"].set_verts([_polygon(steps, np.zeros(len(steps)), lr)])
+    artists["left title"].set_text(f"Σ rate = {area:.1f}")
 
 
 def _in_words(data: Mapping[str, Any], final: float) -> str:
@@ -270,6 +295,7 @@ def schedule_designer(steps: int = STEPS) -> Explorer:
             "too small": {"family": "exponential", "lr": 0.3, "floor": 0.001},
             "too large": {"family": "linear", "lr": 1.4, "floor": 0.01},
         },
+        preview=partial(preview_designer, steps=steps),
     )
 
 

@@ -59,6 +59,8 @@ class Explorer:
             of an axis, which takes longer.
         task: what to reach, or None.
         presets: label -> values, a button each.
+        preview: `preview(artists, **values)` updates those artists that can be known before a slow
+            `compute`; they are shown at once, and the result when it is there.
 
     Raises:
         TypeError, ValueError: if a control has no value, or a preset names no control.
@@ -81,9 +83,11 @@ class Explorer:
         *,
         task: Task | None = None,
         presets: Mapping[str, Mapping[str, Any]] | None = None,
+        preview: Callable[..., None] | None = None,
     ) -> None:
         self.controls, self.artists = dict(controls), dict(artists)
         self.compute, self.draw, self.figure, self.task = compute, draw, figure, task
+        self.preview = preview
         self.presets = {label: dict(values) for label, values in (presets or {}).items()}
         self._quiet = self._closed = False
         self._check()
@@ -164,18 +168,20 @@ class Explorer:
             widget.close()
         # IPython's Out keeps the result of every cell, so the explorer itself stays: make it small.
         self.figure = self._canvas = self._background = self._framed = None
-        self.data = self.compute = self.draw = None
+        self.data = self.compute = self.draw = self.preview = None
         self.artists, self._moving, self.image.value = {}, [], b""
 
     def update(self) -> None:
         """Compute with the values of the controls, draw, and send the picture and its text."""
         if self._closed:
             return
-        self.data = self.compute(**self.values)
+        values = self.values
+        if self.preview is not None and self.updates:
+            self.preview(self.artists, **values)
+            self._show()
+        self.data = self.compute(**values)
         self.state = self.draw(self.data, self.artists)
-        if self._frame() != self._framed:
-            self._draw_background()
-        self.image.value = self._shot()
+        self._show()
         self._say()
         self.updates += 1
 
@@ -223,6 +229,12 @@ class Explorer:
         )
         self._draw_background()
         self._moving = sorted(self.artists.values(), key=lambda artist: artist.get_zorder())
+
+    def _show(self) -> None:
+        """Send the present picture; the rest of the figure first, if `draw` changed it."""
+        if self._frame() != self._framed:
+            self._draw_background()
+        self.image.value = self._shot()
 
     def _draw_background(self) -> None:
         self._canvas.draw()

@@ -544,11 +544,8 @@ def _rate(lr: Any, params: np.ndarray) -> float | np.ndarray:
     rates = _floats("lr", lr).astype(params.dtype, copy=False)
     if not np.isfinite(rates).all():
         raise ValueError(f"lr must contain finite numbers only, got {lr!r}")
-    try:
-        fits = np.broadcast_shapes(rates.shape, params.shape) == params.shape
-    except ValueError:
-        fits = False
-    if not fits:
+    pairs = zip(reversed(rates.shape), reversed(params.shape))
+    if rates.ndim > params.ndim or any(r not in (1, p) for r, p in pairs):
         raise ValueError(
             f"lr must be a number or broadcast to the shape of params {params.shape}, "
             f"got shape {rates.shape}"

@@ -215,10 +215,11 @@ def quick_png(rgba: Any) -> bytes:
     >>> quick_png(np.zeros((2, 3, 4), np.uint8))[:4]
     b'\\x89PNG'
     """
-    rgb = np.asarray(rgba)[:, :, :3]
-    height, width = rgb.shape[:2]
+    rgba = np.asarray(rgba)
+    height, width = rgba.shape[:2]
     rows = np.zeros((height, 1 + 3 * width), np.uint8)  # a row starts with its filter: 0, none
-    rows[:, 1:] = rgb.reshape(height, -1)
+    for channel in range(3):
+        rows[:, 1 + channel :: 3] = rgba[:, :, channel]
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits each, RGB
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in parts)

@@ -409,8 +409,8 @@ class _Problem:
         while True:
             order = [sampling.epoch_batches(n, self.batch_size, epoch, seed) for seed in seeds]
             order = np.stack(order, axis=1)  # (updates, S, B)
-            # One gather per epoch; each batch is then a contiguous view into it.
-            yield from zip(self.inputs[order], self.targets[order])
+            for rows in order:  # batch by batch: what was just gathered is still in the cache
+                yield self.inputs.take(rows, axis=0), self.targets.take(rows, axis=0)
             epoch += 1
 
 
@@ -531,7 +531,7 @@ class _Workspace:
 
 def _cross_entropy(z: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean of -log softmax(z)[label] and its derivative by z, which overwrites z."""
-    z -= z.max(axis=-1, keepdims=True)  # so that exp cannot overflow
+    z -= _largest(z)  # so that exp cannot overflow
     label_score = np.einsum("...bc,...bc->...", z, target)
     np.exp(z, out=z)
     total = z.sum(axis=-1, keepdims=True)
@@ -541,6 +541,15 @@ def _cross_entropy(z: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.nd
     z -= target
     z /= batch
     return loss, z
+
+
+def _largest(z: np.ndarray) -> np.ndarray:
+    """`z.max(axis=-1, keepdims=True)`, several times faster where the last axis has few entries.
+
+    NumPy compares the ten entries of each row one by one, but whole columns many at a time.
+    """
+    columns = z.reshape(-1, z.shape[-1]).T.copy()
+    return columns.max(axis=0).reshape(*z.shape[:-1], 1)
 
 
 def _mse(z: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -395,6 +395,41 @@ def bare(**changes):
     return explorers.Explorer(**{**arguments, **changes})
 
 
+def test_a_preview_is_shown_while_the_rest_is_computed():
+    figure, ax = plots.canvas()
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    (left,), (right,) = ax.plot([], [], "o"), ax.plot([], [], "s")
+    seen = []
+
+    def preview(artists, *, lr):
+        artists["left"].set_data([0.2], [lr])
+
+    def compute(lr):
+        seen.append(pixels(explorer) if explorer else None)
+        return lr
+
+    def draw(lr, artists):
+        artists["left"].set_data([0.2], [lr])
+        artists["right"].set_data([0.8], [lr])
+        return f"Rate {lr}."
+
+    explorer = None
+    slider = explorers.choice_slider([0.2, 0.5], 0.2, "rate")
+    explorer = explorers.Explorer(
+        {"lr": slider}, compute, draw, figure, {"left": left, "right": right}, preview=preview
+    )
+    before = pixels(explorer)
+    slider.value = 0.5
+    after, between = pixels(explorer), seen[-1]
+    half = before.shape[1] // 2
+    assert len(seen) == 2 and explorer.state == "Rate 0.5." and explorer.updates == 2
+    assert (between[:, :half] == after[:, :half]).all()
+    assert (between[:, half:] == before[:, half:]).all()
+    assert (before[:, :half] != after[:, :half]).any()
+    assert (before[:, half:] != after[:, half:]).any()
+    explorer.close()
+
+
 def test_an_explorer_made_by_hand():
     explorer = bare()
     explorer.set(x=0.25)

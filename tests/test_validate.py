@@ -117,7 +117,7 @@ def test_arrays_become_float64():
 @pytest.mark.parametrize(
     "value",
     ["ab", "1.5", ["1.5"], None, [None], [1j], np.array([1j]), [True], [[1], [1, 2]], object()],
-    ids=repr,
+    ids=lambda value: type(value).__name__ if type(value) is object else repr(value),
 )
 def test_what_is_no_array_of_numbers(value):
     with pytest.raises(TypeError, match="^start must be an array of numbers, got"):

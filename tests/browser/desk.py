@@ -195,16 +195,22 @@ IDLE = """() => {
   return /Python 3.*\\| Idle/.test(bar?.innerText ?? '');
 }"""
 
-# For each picture that arrives: when, and the time of the last key before it.
+# When keys are pressed, when pictures arrive, and when the words around the picture change.
 WATCH = """image => {
-  const log = window.watch = {keys: [], pictures: []};
+  const log = window.watch = {keys: [], pictures: [], texts: []};
   const pressed = event => log.keys.push(performance.now());
   const shown = event => log.pictures.push(performance.now());
+  const said = new MutationObserver(changes => {
+    if (changes.some(change => change.target.closest?.('.widget-html')))
+      log.texts.push(performance.now());
+  });
+  said.observe(image.closest('.widget-vbox'), {childList: true, subtree: true});
   document.addEventListener('keydown', pressed, true);
   image.addEventListener('load', shown);
   log.stop = () => {
     document.removeEventListener('keydown', pressed, true);
     image.removeEventListener('load', shown);
+    said.disconnect();
   };
 }"""
 

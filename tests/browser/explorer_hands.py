@@ -126,23 +126,33 @@ class Hands:
         keys = ("ArrowRight", "ArrowLeft")
         return keys[::-1] if now == end else keys
 
-    def latency(self, keys: int = 20) -> list[float]:
-        """Milliseconds from a key on the first slider to the new picture, sorted."""
+    def latency(self, keys: int = 20) -> dict[str, list[float]]:
+        """Milliseconds from a key on the first slider to what it changes, sorted.
+
+        To the first new "picture", and to the "text" below, which comes with the last one: some
+        explorers show at once what is known before they have computed the rest.
+        """
         self.reset()
         away, back = self.directions()
         self.sliders[0].focus()
         self.picture.evaluate(WATCH)
-        times = []
+        times: dict[str, list[float]] = {"picture": [], "text": []}
         for i in range(keys):
-            seen = self.page.evaluate("window.watch.pictures.length")
+            pictures, texts = self.page.evaluate("[watch.pictures.length, watch.texts.length]")
             self.page.keyboard.press(back if i % 2 else away)
             self.page.wait_for_function(
-                "n => window.watch.pictures.length > n", arg=seen, timeout=1000 * MOVE_SECONDS
+                "([p, t]) => watch.pictures.length > p && watch.texts.length > t",
+                arg=[pictures, texts],
+                timeout=1000 * MOVE_SECONDS,
             )
-            log = self.page.evaluate("({keys: window.watch.keys, pictures: window.watch.pictures})")
-            times.append(log["pictures"][seen] - log["keys"][-1])
+            log = self.page.evaluate(
+                "({keys: watch.keys, pictures: watch.pictures, texts: watch.texts})"
+            )
+            times["picture"].append(log["pictures"][pictures] - log["keys"][-1])
+            times["text"].append(log["texts"][texts] - log["keys"][-1])
+            self.page.wait_for_timeout(50)  # for a picture that is behind its text
         self.page.evaluate("window.watch.stop()")
-        return sorted(times)
+        return {what: sorted(measured) for what, measured in times.items()}
 
     def burst(self, keys: int = 100) -> tuple[str, bool]:
         """Move the first slider as fast as keys can be pressed.
@@ -179,9 +189,10 @@ class Hands:
         return [f"{part} at {width} px" for part in found]
 
 
-def told(times: list[float]) -> str:
+def told(times: dict[str, list[float]]) -> str:
     """Latencies in words."""
-    return (
-        f"key to picture: median {median(times):.0f} ms "
-        f"({times[0]:.0f} to {times[-1]:.0f}, {len(times)} keys)"
+    return "; ".join(
+        f"key to {what}: median {median(measured):.0f} ms "
+        f"({measured[0]:.0f} to {measured[-1]:.0f}, {len(measured)} keys)"
+        for what, measured in times.items()
     )
