@@ -30,8 +30,8 @@ def curves(title: str, variants: Mapping[str, Schedule], steps: int = 401) -> Pi
 
     Example:
         >>> from course_utils.schedules import constant
-        >>> curves("Flat", {"0.1": constant(0.1)}, steps=5).alt
-        'Flat. Rates at steps 0, 1, 2, 3, 4: 0.1: 0.1, 0.1, 0.1, 0.1, 0.1.'
+        >>> curves("Flat", {"0.1": constant(0.1)}, steps=9).alt
+        'Flat. Rates at steps 0, 1, 3, 5, 7: 0.1: 0.1, 0.1, 0.1, 0.1, 0.1.'
     """
     fig, ax = plots.canvas(size=(10, 2.5))
     t = np.arange(steps)
@@ -42,7 +42,7 @@ def curves(title: str, variants: Mapping[str, Schedule], steps: int = 401) -> Pi
     ax.set_ylim(min(low, -0.04 * high), high)  # zero is where it can be seen
     ax.set_title(title)
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05))
-    at = [round(k * (steps - 1) / 4) for k in range(5)]
+    at = [round(k * (steps - 1) / 8) for k in (0, 1, 3, 5, 7)]  # between the ends of periods
     rows = [f"{k}: {', '.join(f'{r:.3g}' for r in s(at))}" for k, s in variants.items()]
     steps_named = ", ".join(map(str, at))
     return plots.picture(

@@ -541,7 +541,7 @@ def metric_curve(
     if log:
         ax.set_yscale("log")
         plain_log(ax.yaxis)
-    ax.set(xlabel=STEP_LABEL, ylabel=label or name.replace("_", " "))
+    ax.set(xlabel=STEP_LABEL, ylabel=label or _in_words(name))
     ax.margins(x=0.02)
     legend(ax)
     return ax
@@ -826,11 +826,16 @@ def u_curve(
     _crosses(ax, lrs[~feasible], index, label, higher_is_better="accuracy" in metric)
     if tolerance is not None:
         _basin(ax, sweep, metric, tolerance, index)
-    ax.set(xlabel=RATE_LABEL, ylabel=metric.replace("_", " "))
+    ax.set(xlabel=RATE_LABEL, ylabel=_in_words(metric))
     ax.set_xlim(min(lrs.min(), ax.dataLim.x0) / 1.3, max(lrs.max(), ax.dataLim.x1) * 1.3)
     plain_log(ax.xaxis)
     legend(ax)
     return ax
+
+
+def _in_words(metric: str) -> str:
+    """The name of a metric as an axis says it: training loss, not train_loss."""
+    return metric.replace("_", " ").replace("train ", "training ")
 
 
 def _cells(sweep: Any, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -885,7 +890,7 @@ def _basin(ax: Axes, sweep: Any, metric: str, tolerance: float, index: int) -> N
     if not (np.isfinite(low) and np.isfinite(high)):
         return
     ax.axvspan(low, high, color=color(index), alpha=0.08, lw=0, zorder=0)
-    height = (0.2 if "accuracy" in metric else 0.8) + 0.1 * index
+    height = (0.2 if "accuracy" in metric else 0.75) + 0.15 * index
     transform = ax.get_xaxis_transform()
     ax.annotate(
         "",
@@ -901,11 +906,12 @@ def _basin(ax: Axes, sweep: Any, metric: str, tolerance: float, index: int) -> N
         },
     )
     ax.text(
-        math.sqrt(low * high),
+        high,
         height + 0.02,
-        f"within {tolerance:g} of the best: {at_least}{decades:.1f} decades",
+        f"within {tolerance:g} of the best:\n{at_least}{decades:.1f} decades",
         transform=transform,
-        ha="center",
+        ha="right",  # to the left of the cliff
+        zorder=1.5,  # behind the curves
         va="bottom",
         color=ink(color(index)),
         bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},

@@ -70,6 +70,7 @@ DEVIATIONS: dict[tuple[str, int], tuple[str, str]] = {
     ("001-C8", 3): ("holds", "the rule is a definition, but the lesson checks that it acts so"),
     ("001-C9", 3): ("holds", "the rule is a definition, but the lesson checks that it acts so"),
     ("001-C14", 3): ("noted", "a fact about the literature: read in the paper, not measured"),
+    ("003-C1", 1): ("holds only if", "the rate decides, but it is not the stride itself"),
     ("003-C4", 4): ("holds only if", "the flat part is crossed, 12 times later than the budget"),
     ("003-C9", 5): ("holds only if", "lesson 4 tries a constant rate; here a decayed one as well"),
     ("003-C26", 5): ("holds only if", "a warm-up that is followed by a decay does end small"),
@@ -77,6 +78,8 @@ DEVIATIONS: dict[tuple[str, int], tuple[str, str]] = {
     ("003-C33", 5): ("holds only if", "of three adaptive rules only Adagrad beats decayed descent"),
     ("003-C37", 5): ("holds only if", "advice, but its “better” could be measured"),
     ("004-C8", 6): ("holds only if", "the two other runs leap once, and then stand still: dead"),
+    ("004-C19", 7): ("holds only if", "in one dimension the grid leads, beside an idle axis not"),
+    ("000-C29", 7): ("holds only if", "at equal training loss the largest rate is clearly worse"),
     ("004-C2", 2): ("holds only if", "below the best rate a larger one converges in fewer steps"),
 }
 

@@ -413,7 +413,7 @@ def test_u_curve_takes_the_next_color_for_the_next_method_and_marks_both():
     assert sorted(shown) == ["Adam", "SGD", "some seed diverged"]
 
 
-@pytest.mark.parametrize(("edge", "words"), [(None, "best: 1.0"), ("low", "best: at least 1.0")])
+@pytest.mark.parametrize(("edge", "words"), [(None, "best:\n1.0"), ("low", "best:\nat least 1.0")])
 def test_u_curve_shows_the_width_of_the_basin(edge, words):
     sweep = FakeSweep()
     sweep.edge = edge

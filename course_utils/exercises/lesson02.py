@@ -252,7 +252,12 @@ _MIXED_UP = {
 
 def _grade_name_the_regimes(answer):
     expect(isinstance(answer, dict), "answer with a dict: {'A': 'crawl', …}.")
-    given = {str(name).strip().upper(): regime for name, regime in answer.items()}
+    given = {
+        str(name).strip().upper(): regime.removesuffix(" and converge")  # as in the titles of 2.2
+        if isinstance(regime, str)
+        else regime
+        for name, regime in answer.items()
+    }
     expect(
         set(given) == set(_MYSTERY_REGIMES),
         f"name all six runs, A to F; you named {', '.join(sorted(given)) or 'none'}.",
@@ -294,8 +299,13 @@ def _grade_best_rate_and_factor(answer):
         not math.isclose(abs(factor), 1 / 26, rel_tol=2e-3),
         "The factor is (κ − 1)/(κ + 1), not 1/(κ + 1): hardly anything is gained per step.",
     )
+    close = math.isclose(abs(factor), 48 / 52, rel_tol=5e-3)
     expect(
-        math.isclose(abs(factor), 48 / 52, rel_tol=5e-4),
+        not close or math.isclose(abs(factor), 48 / 52, rel_tol=5e-4),
+        f"The rate is right, and the factor {factor:g} nearly: give three digits.",
+    )
+    expect(
+        close,
         f"The rate is right. The factor {factor:g} is not: put the rate into 1 − 2η.",
     )
     return "The best single rate still keeps 92 % of the distance at every step."
@@ -394,10 +404,12 @@ def _grade_free_the_loss(answer):
         )
     if across > 0.05:
         raise Incorrect(f"{start} The second rate is so small that it never gets down the wall.")
-    raise Incorrect(
-        f"{start} The floor is reached, but w₂ = {along:.2f} is far from 0: the first 200 steps "
-        "along the valley were too short."
-    )
+    far = f"{start} The floor is reached, but y = {along:.3g} is far from 0"
+    if first >= 100:
+        raise Incorrect(
+            f"{far}: a rate of 2/0.02 = 100 or more is too large even along the valley."
+        )
+    raise Incorrect(f"{far}: the first 200 steps along the valley were too short.")
 
 
 free_the_loss = Question(

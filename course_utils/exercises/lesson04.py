@@ -275,7 +275,7 @@ epochs_of_the_article = Question(
     _grade_epochs_of_the_article,
     hints=(
         "After 155 epochs it is within 0.1, after 424 within 0.01.",
-        "The distance falls by a factor of ten every 200 to 300 epochs.",
+        "The distance falls by a factor of ten every 180 to 270 epochs.",
     ),
     solution=605,
     explanation="Anything from 450 to 800 counts as a good prediction.",
@@ -428,7 +428,7 @@ largest_heavy_ball_rate = Question(
         mistakes={
             0.08: "that is 2/λ, the limit without momentum.",
             2 * 1.8 / 2.6 / 25: "that is Nesterov's limit, 2(1+β)/((1+2β)λ).",
-            0.4: "2/(1−β)/λ is a wide-spread guess; look at the left figure of 4.5.",
+            0.4: "2/(1−β)/λ is a widespread guess; look at the left figure of 4.5.",
             3.6: "do not forget to divide by the curvature.",
             0.016: "2(1−β)/λ would be smaller than without momentum; the ball may go faster.",
         },

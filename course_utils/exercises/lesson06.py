@@ -266,16 +266,16 @@ def diagnose_training(losses, classes):
     if not math.isfinite(last):
         return "diverged"
     if abs(last - guess) <= 0.01 * guess:
-        return "dead"
+        return "guessing"
     return "learning" if last < 0.95 * guess else "unclear"
 
 
 _PATIENTS = (
     ([4.6, 3.9, 3.1], 100, "learning", "it has fallen far below ln 100"),
-    ([4.8, 4.61, 4.606], 100, "dead", "it ends within 1 % of ln 100"),
-    ([6e9, 70.0, 4.64], 100, "dead", "1 % of ln 100 is 0.046, and it ends 0.035 above"),
-    ([4.6, 4.57], 100, "dead", "1 % of ln 100 is 0.046, and it ends 0.035 below"),
-    ([2.4, 2.31, 2.303], 10, "dead", "with 10 classes guessing costs ln 10"),
+    ([4.8, 4.61, 4.606], 100, "guessing", "it ends within 1 % of ln 100"),
+    ([6e9, 70.0, 4.64], 100, "guessing", "1 % of ln 100 is 0.046, and it ends 0.035 above"),
+    ([4.6, 4.57], 100, "guessing", "1 % of ln 100 is 0.046, and it ends 0.035 below"),
+    ([2.4, 2.31, 2.303], 10, "guessing", "with 10 classes guessing costs ln 10"),
     ([4.6, 3.5, math.nan], 100, "diverged", "the last loss is not a number"),
     ([2.3, math.inf], 10, "diverged", "the last loss is infinite"),
     ([6e9, 4.7, 2.0], 100, "learning", "only the end counts, and it has recovered"),
@@ -298,7 +298,7 @@ def _grade_diagnose(answer):
 
 
 diagnose = Question(
-    "Write diagnose(losses, classes): diverged, dead, learning or unclear.",
+    "Write diagnose(losses, classes): diverged, guessing, learning or unclear.",
     _grade_diagnose,
     hints=(
         "Look at losses[-1] and at math.log(classes).",

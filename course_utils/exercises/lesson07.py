@@ -89,14 +89,14 @@ brighter_pixels = Question(
 
 equal_training_loss = Question(
     "Rates 0.046 and 0.46, both stopped at the training loss 0.05. Whose test loss is lower: "
-    "'small', 'large', or 'equal'?",
+    "'small', 'large', or 'equal' (within 10 %)?",
     _one_of_three(
         "equal",
         {
             "small": "that is the claim. The small rate walks the same road, only slower.",
             "large": "with wrong labels that happens. Here the labels are clean.",
         },
-        "At the same point of the same road they generalize alike.",
+        "At the same point of the same road they generalize almost alike.",
     ),
     hints=("Lesson 1: at small rates the rate is a clock.", "Compare positions, not times."),
     solution="equal",
@@ -163,7 +163,8 @@ def _grade_distinct_rates(answer):
     expect(pair != (16, 4), "It is the other way round: the grid repeats each rate.")
     expect(pair[0] != 16, "The 4 × 4 grid has 16 trials, but how many columns?")
     expect(pair[1] != 4, "Random trials do not share their rates: each draws its own.")
-    expect(pair == (4, 16), f"You gave {pair}: a 4 × 4 grid has 4 columns.")
+    expect(pair[0] == 4, f"You gave {pair}: a 4 × 4 grid has 4 columns.")
+    expect(pair == (4, 16), f"You gave {pair}: every random trial is a new rate.")
     return "If only the rate matters, the grid has spent 16 runs on 4 rates."
 
 

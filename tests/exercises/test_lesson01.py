@@ -23,6 +23,11 @@ def step_of_the_rate(gradient, w, lr, steps):
     return ex.gradient_descent(lambda v: np.sign(gradient(v)), w, lr, steps)
 
 
+def first_slope_for_ever(gradient, w, lr, steps):
+    slope = gradient(w)
+    return np.array([w - k * lr * slope for k in range(steps + 1)])
+
+
 def in_place(gradient, w, lr, steps):
     path = [w]
     for _ in range(steps):
@@ -39,7 +44,8 @@ WRONG = {
         only_the_end: "one point",
         one_too_few: "start included",
         uphill: "uphill",
-        step_of_the_rate: "first step",
+        step_of_the_rate: "wrong from the first step",
+        first_slope_for_ever: "anew",
         in_place: "stored before",
     },
     "one_step_rate": {0.5: "second derivative", 1 / 3: "for ever", 1 / 12: "half", 6: "inverse"},

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from exercise_table import check_lesson
 
-from course_utils.exercises import NOT_ATTEMPTED, NOT_YET
+from course_utils.exercises import CORRECT, NOT_ATTEMPTED, NOT_YET
 from course_utils.exercises import lesson02 as ex
 
 
@@ -105,6 +105,7 @@ WRONG = {
         (1 / 24, 0.9): "above the limit",
         (1 / 26, 1 / 26): "hardly",
         (1 / 26, 0.5): "The rate is right",
+        (1 / 26, 0.92): "three digits",
         (0.03, 0.94): "equal in size",
         0.0385: "pair",
     },
@@ -120,7 +121,8 @@ WRONG = {
     },
     "free_the_loss": {
         (0.4, 0.4): "walls",
-        (0.02, 0.02): "along the valley",
+        (0.02, 0.02): "too short",
+        (100, 0.05): "too large",
         (0.4, 1e-5): "down the wall",
         (-0.4, 0.02): "greater than 0",
         0.4: "pair",
@@ -140,6 +142,7 @@ def test_every_question_is_tested():
 def test_untouched_dictionary_is_not_an_answer():
     stub = dict.fromkeys("ABCDEF", ...)
     assert ex.name_the_regimes.check(stub).status == NOT_ATTEMPTED
+    assert ex.name_the_regimes.check(RIGHT | {"A": "oscillate and converge"}).status == CORRECT
     assert ex.name_the_regimes.check(stub | {"A": "crawl"}).status == NOT_YET
 
 

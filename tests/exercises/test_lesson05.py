@@ -47,7 +47,7 @@ WRONG = {
         (lambda t, lr, warmup: lr * (t + 1) / warmup): "smaller of the two",
         (
             lambda t, lr, warmup: lr * ((t + 1) / warmup if t < warmup else 1 / math.sqrt(t + 1))
-        ): "must meet",
+        ): "count the root",
         (lambda t, lr, warmup: lr * min((t + 1) / (warmup + 0.0), 1) if t < 3 else 0.05): "t = 3",
         counting(): "two",
     },
@@ -69,6 +69,7 @@ WRONG = {
         choice(calm=(Adam(beta1=0.0, beta2=0.9), 0.1)): "again",
         choice(calm=(Adagrad(), 0.1)): "final loss",
         choice(calm=("Adam", 0.1)): "pair",
+        choice(calm=0.1): "pair",
         choice(rare=(GradientDescent(), 1.0)): "nats",
         choice(careless=(GradientDescent(), 0.5)): "quarter",
         "Adam": "dict",

@@ -20,7 +20,7 @@ def doctor(tolerance=0.01, below=math.inf, limit=0.95):
         if not math.isfinite(last):
             return "diverged"
         if -below <= last - guess and abs(last - guess) <= tolerance * guess:
-            return "dead"
+            return "guessing"
         return "learning" if last < limit * guess else "unclear"
 
     return diagnose
@@ -69,22 +69,24 @@ WRONG = {
         "fc": "a set of names",
     },
     "diagnose": {
-        (lambda losses, classes: "dead"): "fallen far below",
+        (lambda losses, classes: "guessing"): "fallen far below",
         (lambda losses, classes: "diverged" if math.isnan(losses[-1]) else "learning"): "within 1",
         (
-            lambda losses, classes: "dead" if abs(losses[-1] - math.log(100)) < 0.05 else "learning"
+            lambda losses, classes: (
+                "guessing" if abs(losses[-1] - math.log(100)) < 0.05 else "learning"
+            )
         ): "ln 10",
         (
-            lambda losses, classes: "dead"
+            lambda losses, classes: "guessing"
             if abs(losses[-1] / math.log(classes) - 1) < 0.01
             else "learning"
         ): "not a number",
         (lambda losses, classes: ex.diagnose_training(losses, 10)): "fallen",
-        (lambda losses, classes: ex.diagnose_training(losses[:1], classes)): "returns 'dead'",
+        (lambda losses, classes: ex.diagnose_training(losses[:1], classes)): "returns 'guessing'",
         (lambda losses, classes: ex.diagnose_training([min(losses)], classes)): "not a number",
         doctor(tolerance=0.01 / math.log(100)): "0.035 above",
         doctor(below=0.01): "0.035 below",
-        doctor(tolerance=0.03): "returns 'dead'; this one is \"unclear\"",
+        doctor(tolerance=0.03): "returns 'guessing'; this one is \"unclear\"",
         doctor(limit=0.8): "95 % of ln 100",
         doctor(limit=1.0): "a little below guessing",
         3: "function",

@@ -64,6 +64,7 @@ WRONG = {
         (16, 16): "columns",
         (4, 4): "draws its own",
         (2, 16): "4 columns",
+        (4, 12): "new rate",
         4: "pair",
     },
     "weight_decay": {0.01: "gradient of", 0.005: "no ½", 0.0001: "squared", 1: "differentiate"},
