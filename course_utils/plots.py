@@ -890,7 +890,7 @@ def _basin(ax: Axes, sweep: Any, metric: str, tolerance: float, index: int) -> N
     if not (np.isfinite(low) and np.isfinite(high)):
         return
     ax.axvspan(low, high, color=color(index), alpha=0.08, lw=0, zorder=0)
-    height = (0.2 if "accuracy" in metric else 0.75) + 0.15 * index
+    height = (0.02 if "accuracy" in metric else 0.75) + 0.15 * index
     transform = ax.get_xaxis_transform()
     ax.annotate(
         "",
