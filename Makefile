@@ -96,7 +96,7 @@ links: install ## try all external links (needs the network)
 	@$(PY) tools/links.py $(ARGS)
 
 cifar100: install ## train lesson 6's networks on CIFAR-100: hours, can be stopped (ARGS=--dry-run)
-	@$(PY) -m course_utils.cifar_study $(ARGS)
+	@$(PY) -m course_utils.experiments.cifar100 $(ARGS)
 
 bench: install ## measure speed and memory, as one table
 	@$(PY) tests/benchmarks/run.py

@@ -7,14 +7,14 @@ the step, and what ran can be recorded. It may be an array that broadcasts again
 parameters of shape (K, P) with rates of shape (K, 1) train K models at K rates at once.
 
 All rules follow the conventions of `torch.optim`, to the last rounding. Other libraries give the
-same names to other updates: see each docstring, and `differences()` for how much it matters.
+same names to other updates: see each docstring.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,11 +24,9 @@ __all__ = [
     "AdamW",
     "Adagrad",
     "Adam",
-    "Difference",
     "GradientDescent",
     "Optimizer",
     "RMSprop",
-    "differences",
 ]
 
 
@@ -405,118 +403,6 @@ class AdamW(Adam):
         params = _floats("params", params)
         decay = 1 - _rate(lr, params) * self.weight_decay
         return super().step(decay * params, grad, lr)
-
-
-class Difference(NamedTuple):
-    """One update that goes by the same name elsewhere, and how far apart the two are.
-
-    `here` and `there` are two values of one quantity, named in `measured`.
-    """
-
-    optimizer: str
-    elsewhere: str
-    difference: str
-    measured: str
-    here: float
-    there: float
-
-
-def differences() -> tuple[Difference, ...]:
-    """Return where the same name means another update, and the size of each difference.
-
-    A "first step" is its length divided by the rate, for one parameter with the gradient g.
-
-    Sources: the papers named in the class, and Keras 3, TensorFlow 1 (`tf.compat.v1.train`) and
-    optax 0.2, whose own results for these settings are in the tests.
-
-    Example:
-        >>> row = next(row for row in differences() if row.elsewhere == "Lee's lecture")
-        >>> row.optimizer, row.measured, round(row.here, 1), row.there
-        ('RMSprop', 'first step, g = 0.001', 10.0, 1.0)
-    """
-    small, tiny = 1e-3, 1e-6
-    lowest = "lowest point after the rate drops from 0.1 to 0.001 (parabola, momentum 0.9)"
-    decayed = "part of the weight that decays in one step at rate"
-    # fmt: off
-    rows = [
-        ("GradientDescent", "Keras", "the rate is inside the velocity",
-         lowest, _lowest_after_drop(inside=False), _lowest_after_drop(inside=True)),
-        ("GradientDescent", "averaged velocity", "the gradient enters multiplied by 1 - momentum",
-         "longest step on a slope of 1, momentum 0.9", 1 / (1 - 0.9), 1.0),
-        ("GradientDescent", "Nesterov 1983", "the parameters are not the point looked ahead to",
-         "first step, g = 1, momentum 0.9", _first_step(GradientDescent(0.9, True), 1.0), 1.0),
-        ("Adagrad", "Keras, optax", "starts from 0.1, eps 1e-7 inside the root",
-         "first step, g = 0.001", _first_step(Adagrad(), small),
-         small / math.sqrt(0.1 + small**2 + 1e-7)),
-        ("Adagrad", "TensorFlow 1", "starts from 0.1, no eps",
-         "first step, g = 0.001", _first_step(Adagrad(), small), small / math.sqrt(0.1 + small**2)),
-        ("RMSprop", "TensorFlow 1", "starts from 1, alpha 0.9, eps 1e-10 inside the root",
-         "first step, g = 0.001", _first_step(RMSprop(), small),
-         small / math.sqrt(0.9 + 0.1 * small**2 + 1e-10)),
-        ("RMSprop", "Keras", "alpha 0.9, eps 1e-7 inside the root",
-         "first step, g = 0.001", _first_step(RMSprop(), small),
-         small / math.sqrt(0.1 * small**2 + 1e-7)),
-        ("RMSprop", "optax", "alpha 0.9, eps 1e-8 inside the root",
-         "first step, g = 0.001", _first_step(RMSprop(), small),
-         small / math.sqrt(0.1 * small**2 + 1e-8)),
-        ("RMSprop", "Lee's lecture", "the average starts from the first squared gradient",
-         "first step, g = 0.001", _first_step(RMSprop(), small), 1.0),
-        ("Adam", "Keras", "eps 1e-7 beside the uncorrected root",
-         "first step, g = 1e-6", _first_step(Adam(), tiny), _first_step_eps_hat(tiny, 1e-7)),
-        ("Adam", "TensorFlow 1", "eps 1e-8 beside the uncorrected root",
-         "first step, g = 1e-6", _first_step(Adam(), tiny), _first_step_eps_hat(tiny, 1e-8)),
-        ("Adam", "source 003", "no bias correction",
-         "longest step on a slope of 1", _longest_step(Adam()),
-         _longest_step(Adam(bias_correction=False))),
-        ("Adam, amsgrad", "optax", "takes the largest of the corrected averages",
-         "divisor after gradients 1, then 0.1 (99 times)", _amsgrad_divisor(), 1.0),
-        ("AdamW", "Loshchilov & Hutter 2019", "decay times the shape of the schedule, not the rate",
-         f"{decayed} 0.001, decay 0.01", _decayed(0.001), 0.01),
-        ("AdamW", "Keras", "default decay 0.004", f"{decayed} 0.1", _decayed(0.1), 0.1 * 0.004),
-        ("AdamW", "optax", "default decay 0.0001", f"{decayed} 0.1", _decayed(0.1), 0.1 * 0.0001),
-    ]
-    # fmt: on
-    return tuple(Difference(*row) for row in rows)
-
-
-def _first_step(optimizer: Optimizer, g: float) -> float:
-    """The length of the first step at rate 1."""
-    return -float(optimizer.step(0.0, g, 1.0))
-
-
-def _first_step_eps_hat(g: float, eps: float) -> float:
-    """Adam's first step at rate 1 in the form of Keras and TensorFlow 1."""
-    m, v = (1 - 0.9) * g, (1 - 0.999) * g * g
-    return math.sqrt(1 - 0.999) / (1 - 0.9) * m / (math.sqrt(v) + eps)
-
-
-def _longest_step(optimizer: Optimizer, steps: int = 100) -> float:
-    """The longest of the first steps at rate 1 on a slope of 1."""
-    return max(-float(optimizer.step(0.0, 1.0, 1.0)) for _ in range(steps))
-
-
-def _lowest_after_drop(inside: bool) -> float:
-    """The lowest point in 40 steps after the rate has dropped, with the rate in or outside v."""
-    x, v, lowest = 1.0, 0.0, math.inf
-    for t in range(45):
-        lr = 0.1 if t < 5 else 0.001
-        v = 0.9 * v + (lr * x if inside else x)
-        x -= v if inside else lr * v
-        lowest = min(lowest, x) if t >= 5 else lowest
-    return lowest
-
-
-def _amsgrad_divisor() -> float:
-    """What the 100th step is divided by after one gradient of 1 and 99 of 0.1."""
-    optimizer = Adam(amsgrad=True)
-    for t in range(100):
-        optimizer.step(0.0, 1.0 if t == 0 else 0.1, 1.0)
-    return 1.0 / float(optimizer.scale)
-
-
-def _decayed(lr: float) -> float:
-    """The part of a weight that AdamW takes away in one step without a gradient."""
-    return 1.0 - float(AdamW().step(1.0, 0.0, lr))
 
 
 def _minus(params: np.ndarray, step: np.ndarray) -> np.ndarray:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import ModuleType
 
-from course_utils.exercises import CORRECT, NOT_ATTEMPTED, NOT_YET, questions
+from course_utils.course.exercises import CORRECT, NOT_ATTEMPTED, NOT_YET, Question
+
+
+def questions(module: ModuleType) -> Iterator[tuple[str, Question]]:
+    """(name, question) of every question of a lesson, in the order of definition."""
+    for name, value in vars(module).items():
+        if isinstance(value, Question):
+            yield name, value
 
 
 def check_lesson(module: ModuleType, name: str | None, wrong: dict) -> None:
@@ -14,6 +22,8 @@ def check_lesson(module: ModuleType, name: str | None, wrong: dict) -> None:
     """
     if name is None:
         assert set(wrong) == {question for question, _ in questions(module)}
+        for name, question in questions(module):
+            assert question.place == (int(module.__name__.split(".")[-2][-2:]), name)
         return
     question = getattr(module, name)
     right = question.check(question.solution_value)

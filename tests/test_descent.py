@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils import problems, schedules
-from course_utils.article import printed_table
+from course_utils.course.printed_tables import printed_table
 from course_utils.descent import descend
 from course_utils.optimizers import Adagrad, Adam, AdamW, GradientDescent, RMSprop
 from course_utils.problems import quadratic, shifted_square, stable_rate

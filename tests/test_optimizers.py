@@ -12,15 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils import optimizers
-from course_utils.optimizers import (
-    Adagrad,
-    Adam,
-    AdamW,
-    GradientDescent,
-    Optimizer,
-    RMSprop,
-    differences,
-)
+from course_utils.lessons.lesson04.differences import differences
+from course_utils.optimizers import Adagrad, Adam, AdamW, GradientDescent, Optimizer, RMSprop
 
 few = settings(max_examples=40)  # runs of many steps: enough examples, in seconds
 

@@ -26,23 +26,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from course_utils import cifar_files
-from course_utils.batches import best_device, fast_precision
-from course_utils.datasets import cifar100
-from course_utils.models import SevenLayerCNN
-from course_utils.training import train
+from course_utils.experiments import cifar_files
+from course_utils.experiments.datasets import cifar100
+from course_utils.experiments.devices import best_device, fast_precision
+from course_utils.experiments.models import SevenLayerCNN
+from course_utils.experiments.training import train
 
 BATCH = 128
 MOST_BYTES, MOST_SECONDS = 2e9, 1.0
 MEMORY = """
 import json, resource, time
-from course_utils.datasets import cifar100
+from course_utils.experiments.datasets import cifar100
 import torch
 start = time.process_time()
 data = cifar100({folder!r}, download=False)
 seconds = time.process_time() - start
-from course_utils.models import SevenLayerCNN
-from course_utils.training import train
+from course_utils.experiments.models import SevenLayerCNN
+from course_utils.experiments.training import train
 train(SevenLayerCNN(seed=0), data, optimizer="adam", schedule=1e-3, steps=2, batch_size=128)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps([seconds, peak]))

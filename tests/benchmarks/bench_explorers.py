@@ -23,15 +23,17 @@ def measure() -> dict[str, list[float]]:
     """Return the milliseconds of each update, per approach; call it inside a kernel."""
     import numpy as np
 
-    from course_utils import explorers
-    from course_utils.sweep import sweep
+    from course_utils.experiments.sweep import sweep
+    from course_utils.lessons.lesson01 import explorers as explorers01
+    from course_utils.lessons.lesson02 import explorers as explorers02
+    from course_utils.views import explorer
 
     small = sweep(np.geomspace(0.001, 10, MOVES), seeds=range(2), steps=100)
-    rates = explorers.rates_between(0.001, 2)[:: 300 // MOVES][:MOVES]
+    rates = explorer.rates_between(0.001, 2)[:: 300 // MOVES][:MOVES]
     live = {
-        "parabola": (explorers.parabola(), "lr", rates),
-        "ravine": (explorers.ravine(), "lr", rates),
-        "network": (explorers.network(small), "index", list(range(MOVES))),
+        "parabola": (explorers01.parabola(), "lr", rates),
+        "ravine": (explorers02.ravine(), "lr", rates),
+        "network": (explorers02.network(small), "index", list(range(MOVES))),
     }
     moves = {
         name: (explorer.controls[control], values)
@@ -55,10 +57,10 @@ def new_figure_per_move():
     import numpy as np
     from IPython.display import display
 
-    from course_utils import explorers
+    from course_utils.lessons.lesson01 import explorers as explorers01
 
     def show(lr: float) -> None:
-        data = explorers.compute_parabola(lr)
+        data = explorers01.compute_parabola(lr)
         _, (left, right) = plt.subplots(1, 2, figsize=(10, 4), dpi=100)
         w = np.linspace(-9, 7, 400)
         left.plot(w, (w + 1) ** 2, color="gray", lw=3)

@@ -26,10 +26,10 @@ STATEMENTS = (
     "import course_utils.schedules, course_utils.optimizers",
     "import course_utils.schedules, course_utils.optimizers, course_utils.problems",
     "import course_utils.descent",
-    "import course_utils.sweep",
-    "import course_utils.plots",
-    "import course_utils.explorers",
-    "import course_utils.training",
+    "import course_utils.experiments.sweep",
+    "import course_utils.views",
+    "import course_utils.views.explorer",
+    "import course_utils.experiments.training",
 )
 REQUIRED = STATEMENTS[1]
 

@@ -22,9 +22,9 @@ import torch
 from torch import nn
 
 from course_utils import optimizers, sampling
-from course_utils.datasets import digits
-from course_utils.models import mlp
-from course_utils.sweep import sweep
+from course_utils.experiments.datasets import digits
+from course_utils.experiments.models import mlp
+from course_utils.experiments.sweep import sweep
 
 STEPS, BATCH, SIZES = 400, 16, (64, 64, 10)
 COUNTS = (1, 8, 16, 32, 64)  # how many rates are trained together

@@ -1,4 +1,4 @@
-"""Run the Rosetta table's TensorFlow, Keras and optax code and write `rosetta.json`.
+"""Run the Rosetta table's TensorFlow, Keras and optax code and write `libraries.json`.
 
 The course depends on none of them: run this from the repository root in a throw-away environment,
 
@@ -28,10 +28,11 @@ import numpy as np
 import optax
 import tensorflow as tf
 
-from course_utils import rosetta
+from course_utils.lessons.lesson03 import libraries
 
 jax.config.update("jax_enable_x64", True)
 STEPS = 41
+PLATEAU_METRICS = [1.0] * 8  # of each epoch: it never improves
 TARGET = Path(__file__).with_name("rosetta.json")
 NAMES = {
     "tf1": vars(tf.compat.v1.train),
@@ -46,7 +47,7 @@ NAMES = {
 def main() -> None:
     versions = {"tf1": tf.__version__, "keras3": keras.__version__, "optax": optax.__version__}
     record = {"versions": versions, "made_by": "tests/golden/make_rosetta.py", "rows": {}}
-    for row in rosetta.ROWS:
+    for row in libraries.ROWS:
         record["rows"][row.name] = {
             library: evaluate(row, library, version)
             for library, version in row.versions.items()
@@ -85,12 +86,12 @@ def plateau(library, code):
         model = SimpleNamespace(optimizer=optimizer, metrics=[], stop_training=False)
         rule.set_model(model)
         rule.on_train_begin()
-        for epoch, metric in enumerate(rosetta.PLATEAU_METRICS):
+        for epoch, metric in enumerate(PLATEAU_METRICS):
             rule.on_epoch_end(epoch, {"loss": metric})
             used.append(float(keras.ops.convert_to_numpy(optimizer.learning_rate)))
         return used
     state = rule.init(np.zeros(1))
-    for metric in rosetta.PLATEAU_METRICS:
+    for metric in PLATEAU_METRICS:
         _, state = rule.update(np.zeros(1), state, value=metric)
         used.append(0.1 * float(state.scale))
     return used

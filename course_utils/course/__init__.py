@@ -1,0 +1,1 @@
+"""What frames the lessons: questions that answer back, progress, claims, the checkup."""

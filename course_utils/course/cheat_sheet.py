@@ -1,0 +1,287 @@
+r"""The reference pages of the course: a cheat sheet, the sources corrected, a glossary.
+
+The cheat sheet is generated from the package, so that it cannot say anything else than the code:
+formulas of schedules are their `formula`, those of update rules stand in their docstrings, and
+default values are read from the signatures. The corrections and the glossary are small tables
+(`corrections.csv`, `glossary.csv`).
+"""
+
+from __future__ import annotations
+
+import csv
+import inspect
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from os import PathLike
+
+from course_utils import optimizers, schedules, validate
+from course_utils.course import claims
+from course_utils.run import write_atomically
+from course_utils.schedules import Schedule
+
+# One example of each schedule, for its name and formula; the numbers do not appear.
+_EXAMPLES: dict[str, Schedule] = {
+    "constant": schedules.constant(0.1),
+    "piecewise_constant": schedules.piecewise_constant([10], [0.1, 0.01]),
+    "step_decay": schedules.step_decay(0.1, 10),
+    "exponential": schedules.exponential(0.1, 10, 0.9),
+    "natural_exponential": schedules.natural_exponential(0.1, 10, 0.9),
+    "inverse_time": schedules.inverse_time(0.1, 10, 0.5),
+    "inverse_sqrt": schedules.inverse_sqrt(0.1, 10),
+    "polynomial": schedules.polynomial(0.1, 100),
+    "cosine": schedules.cosine(0.1, 100),
+    "cosine_restarts": schedules.cosine_restarts(0.1, 10),
+    "linear_cosine": schedules.linear_cosine(0.1, 100),
+    "noisy_linear_cosine": schedules.noisy_linear_cosine(0.1, 100),
+    "triangular": schedules.triangular(0.01, 0.1, 10),
+    "one_cycle": schedules.one_cycle(0.1, 100),
+    "warmup_stable_decay": schedules.warmup_stable_decay(0.1, 10, 10, 10),
+    "with_warmup": schedules.with_warmup(schedules.constant(0.1), 10),
+}
+_RULES = ("GradientDescent", "Adagrad", "RMSprop", "Adam", "AdamW")
+
+
+@dataclass(frozen=True)
+class Page:
+    """Tables under headings: Markdown with formulas in a notebook, plain text elsewhere.
+
+    Args:
+        title: of the whole page.
+        tables: (heading, column names, rows) each; every row has a text per column.
+    """
+
+    title: str
+    tables: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]], ...]
+
+    @property
+    def markdown(self) -> str:
+        """The page as Markdown, with formulas between dollar signs."""
+        parts = [f"**{self.title}**"]
+        for heading, columns, rows in self.tables:
+            head = [f"*{heading}*\n"] if heading else []
+            lines = [columns, tuple("---" for _ in columns), *rows]
+            parts.append("\n".join(head + [f"| {' | '.join(line)} |" for line in lines]))
+        return "\n\n".join(parts) + "\n"
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the page to a Markdown file, to be printed."""
+        write_atomically(path, self.markdown)
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+    def __repr__(self) -> str:
+        lines = [self.title]
+        for heading, _, rows in self.tables:
+            lines += ["", heading] if heading else [""]
+            width = max((len(row[0]) for row in rows), default=0)
+            lines += [f"  {row[0]:{width}}  {'  ·  '.join(filter(None, row[1:]))}" for row in rows]
+        return "\n".join(lines)
+
+
+def cheat_sheet() -> Page:
+    """Return the page of formulas, defaults and limits.
+
+    Example:
+        >>> cheat_sheet().markdown.splitlines()[0]
+        '**The learning rate on one page**'
+    """
+    limits = tuple((name, f"${formula}$", f"{at_09:.4g}") for name, formula, at_09 in limits_of(1))
+    return Page(
+        "The learning rate on one page",
+        (
+            ("Update rules", ("rule", "formula", "defaults"), tuple(map(_rule, _RULES))),
+            (
+                "Largest stable rate at curvature λ (Adam: λ after division by σ)",
+                ("rule", "limit", "for λ = 1 and β = 0.9"),
+                limits,
+            ),
+            (
+                "Schedules (t counts updates from 0)",
+                ("schedule", "formula", "defaults"),
+                tuple(_schedule(name) for name in _EXAMPLES),
+            ),
+            ("Numbers to remember", ("what", "number"), _NUMBERS),
+        ),
+    )
+
+
+def limits_of(curvature: float, beta: float = 0.9) -> tuple[tuple[str, str, float], ...]:
+    r"""Return the largest stable rate of each rule on a parabola: name, formula, number.
+
+    .. math:: \frac{2}{\lambda}, \quad \frac{2(1+\beta)}{\lambda}, \quad
+        \frac{2(1+\beta)}{(1+2\beta)\lambda}, \quad
+        \frac{2(1+\beta)}{(1-\beta)\lambda}
+
+    The last is that of a momentum which *averages*, as Adam's does; its curvature is that of the
+    loss divided by the root of the averaged squares.
+
+    Args:
+        curvature: λ > 0.
+        beta: the momentum, in [0, 1).
+
+    Source: Cohen et al. 2022, arXiv:2207.14484, for Adam.
+
+    Example:
+        >>> [round(limit, 3) for _, _, limit in limits_of(1.0)]
+        [2.0, 3.8, 1.357, 38.0]
+    """
+    c = validate.positive("curvature", curvature)
+    b = validate.between("beta", beta, 0, 1, open_high=True)
+    return (
+        ("gradient descent", r"2/\lambda", 2 / c),
+        ("momentum (heavy ball)", r"2(1+\beta)/\lambda", 2 * (1 + b) / c),
+        ("Nesterov", r"2(1+\beta)/((1+2\beta)\lambda)", 2 * (1 + b) / ((1 + 2 * b) * c)),
+        ("Adam", r"2(1+\beta_1)/((1-\beta_1)\lambda)", 2 * (1 + b) / ((1 - b) * c)),
+    )
+
+
+_NUMBERS = (
+    ("best rate on a parabola of curvature λ", r"$1/\lambda$"),
+    ("best rate for curvatures from λmin to λmax", r"$2/(\lambda_{max}+\lambda_{min})$"),
+    (
+        "factor per step at that rate",
+        r"$(\kappa-1)/(\kappa+1),\ \kappa=\lambda_{max}/\lambda_{min}$",
+    ),
+    (
+        "loss of a classifier that only guesses among C classes",
+        r"$\ln C$; 2.303 for 10, 4.605 for 100",
+    ),
+    ("floor of gradient descent with gradient noise σ", r"$\eta\sigma^2/(2(2-\eta\lambda))$"),
+    ("steps when the rate is divided by ten", "ten times as many, for the same path"),
+    ("spacing of a first grid of rates", "a factor of 3, on a logarithmic axis"),
+    ("Keras `l2(x)` in PyTorch", "`weight_decay=2*x`, and for kernels only"),
+)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One line of the glossary.
+
+    Args:
+        english: the term of this course.
+        chinese: in simplified characters.
+        lesson: the number of the lesson where it matters first.
+    """
+
+    english: str
+    chinese: str
+    lesson: int
+
+
+@cache
+def terms() -> tuple[Term, ...]:
+    """Return the glossary English – 简体中文, in the order of the lessons.
+
+    Example:
+        >>> terms()[0]
+        Term(english='learning rate (step size)', chinese='学习率(步长)', lesson=1)
+    """
+    return tuple(Term(r["english"], r["chinese"], int(r["lesson"])) for r in _rows("glossary.csv"))
+
+
+def glossary() -> Page:
+    """Return the glossary as a page, two terms per line.
+
+    Example:
+        >>> len(glossary().tables[0][2]) == (len(terms()) + 1) // 2
+        True
+    """
+    known = terms()
+    half = (len(known) + 1) // 2
+    right = [*known[half:], Term("", "", 0)]
+    rows = tuple(
+        (a.english, a.chinese, str(a.lesson), b.english, b.chinese, str(b.lesson or ""))
+        for a, b in zip(known[:half], right)
+    )
+    columns = ("English", "简体中文", "lesson")
+    return Page("Glossary", (("", columns + columns, rows),))
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What is true instead of what a source says.
+
+    Args:
+        ids: rows of the claims table.
+        correction: what is true.
+        reference: where to read it, "" where the lessons themselves are the evidence.
+    """
+
+    ids: tuple[str, ...]
+    correction: str
+    reference: str
+
+
+@cache
+def corrections() -> tuple[Correction, ...]:
+    """Return the statements of the sources that mislead, with what is true instead.
+
+    Example:
+        >>> corrections()[0].ids
+        ('000-C6',)
+    """
+    return tuple(
+        Correction(tuple(row["ids"].split()), row["correction"], row["reference"])
+        for row in _rows("corrections.csv")
+    )
+
+
+def corrected(source: str | None = None) -> Page:
+    """Return the corrections as a page: the statement, what is true, where to read it.
+
+    Args:
+        source: a key of `claims.SOURCES`, or None for all.
+
+    Raises:
+        ValueError: if there is no such source.
+
+    Example:
+        >>> corrected("002").tables[0][2][0][0]
+        '002-C5'
+    """
+    if source is not None:
+        validate.one_of("source", source, claims.SOURCES)
+    rows = tuple(
+        (
+            ", ".join(row.ids),
+            "; ".join(claims.get(id).statement for id in row.ids[:1]),
+            row.correction,
+            row.reference,
+        )
+        for row in sorted(corrections(), key=lambda row: row.ids)
+        if source in (None, row.ids[0][:3])
+    )
+    columns = ("row", "what the source says", "what is true", "reference")
+    return Page("Where the sources mislead", (("", columns, rows),))
+
+
+def _rows(file: str) -> list[dict[str, str]]:
+    text = resources.files("course_utils.course").joinpath(file).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def _rule(name: str) -> tuple[str, str, str]:
+    """Name, formula and defaults of an update rule, from its docstring and its signature."""
+    rule = getattr(optimizers, name)
+    block = inspect.getdoc(rule).partition(".. math::")[2].partition("\n\n")[0]
+    return name, _inline(block), _defaults(rule)
+
+
+def _schedule(name: str) -> tuple[str, str, str]:
+    return name, _inline(_EXAMPLES[name].formula), _defaults(getattr(schedules, name))
+
+
+def _inline(formula: str) -> str:
+    """A displayed formula as one that fits into a cell of a table."""
+    formula = formula.replace(r"\\", r",\quad").replace("&", " ").replace("|", r"\vert ")
+    return "$" + " ".join(formula.split()) + "$"
+
+
+def _defaults(function: object) -> str:
+    """The arguments with their default values; those without one by name alone."""
+    parameters = inspect.signature(function).parameters.values()
+    return ", ".join(
+        p.name if p.default is p.empty else f"{p.name} = {p.default}" for p in parameters
+    )

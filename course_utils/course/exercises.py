@@ -1,0 +1,405 @@
+"""Questions that answer back: `check(answer)`, `hint()`, `solution()`.
+
+Each lesson has a module of questions: `from course_utils.lessons.lesson01 import exercises as ex`.
+Checking never raises: an untouched stub is "not attempted yet", a wrong answer is told why, and a
+right one is told what it means. So an untouched notebook runs from top to bottom.
+
+Graders: `grade_number` and `grade_choice` state a question by its answers. A question that needs
+more is graded by a function of `number`, `choice`, `pair`, `call` (which read the answer) and
+`expect`, `expect_number`, `expect_none_of` (which judge it).
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+import math
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from course_utils.course import progress
+
+NOT_ATTEMPTED = "not attempted yet"
+NOT_YET = "not yet"
+CORRECT = "correct"
+
+_SYMBOL = {NOT_ATTEMPTED: "○", NOT_YET: "✗", CORRECT: "✓"}
+_COLOR = {NOT_ATTEMPTED: "#888888", NOT_YET: "#D55E00", CORRECT: "#009E73"}
+
+
+class Incorrect(Exception):
+    """Raised by a grader; its text tells the learner why the answer is not right yet."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found: a status and a sentence. Renders as a box in Jupyter, as text elsewhere.
+
+    Example:
+        >>> Outcome(NOT_YET, "That is 1/λ; the limit is twice as large.")
+        ✗ not yet — That is 1/λ; the limit is twice as large.
+    """
+
+    status: str
+    message: str = ""
+
+    def __repr__(self) -> str:
+        tail = f" — {self.message}" if self.message else ""
+        return f"{_SYMBOL[self.status]} {self.status}{tail}"
+
+    def _repr_html_(self) -> str:
+        look = f"border-left:4px solid {_COLOR[self.status]};padding:2px 10px"
+        return (
+            f'<div role="status" style="{look}">'
+            f"<b>{_SYMBOL[self.status]} {self.status}</b> {html.escape(self.message)}</div>"
+        )
+
+
+@dataclass(frozen=True)
+class Text:
+    """A hint or a solution: Markdown in a notebook, plain text elsewhere.
+
+    Example:
+        >>> Text("Look at the factor 1 − 2η.")
+        Look at the factor 1 − 2η.
+    """
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+class Question:
+    """One exercise: a prompt, a grader, hints, and a solution that is real, tested code.
+
+    Args:
+        prompt: the question in one sentence.
+        grade: called with the learner's answer; returns what a right answer means, or raises
+            `Incorrect` with the reason. An error raised by the learner's own function is reported
+            to the learner, not to the kernel.
+        hints: shown one after the other by `hint()`.
+        solution: the answer itself: a value, or a function whose source is shown.
+        explanation: a sentence or two shown with the solution.
+        place: (lesson, name), under which a right answer is kept; see `Lesson.question`.
+
+    Example:
+        >>> grade = grade_number(
+        ...     0.5,
+        ...     mistakes={0.25: "that is 1/λ."},
+        ...     otherwise="2/λ is the limit, with λ = 4.",
+        ...     right="The limit is 2/λ.",
+        ... )
+        >>> question = Question("Largest stable rate?", grade, hints=("λ = 4",), solution=0.5)
+        >>> question.check(...)
+        ○ not attempted yet — Replace the ... with your answer and run the cell again.
+        >>> question.check(0.25)
+        ✗ not yet — You gave 0.25: that is 1/λ.
+        >>> question.check(0.5)
+        ✓ correct — The limit is 2/λ.
+    """
+
+    def __init__(
+        self,
+        prompt: str,
+        grade: Callable[[Any], str],
+        hints: tuple[str, ...],
+        solution: Any,
+        explanation: str = "",
+        place: tuple[int, str] | None = None,
+    ) -> None:
+        if not prompt or not hints or isinstance(hints, str):
+            raise ValueError(f"a question needs a prompt and a tuple of hints, got {hints!r}")
+        self.prompt = prompt
+        self.grade = grade
+        self.hints = tuple(hints)
+        self.solution_value = solution
+        self.explanation = explanation
+        self.place = place
+        self._hints_shown = 0
+
+    def check(self, answer: Any = ...) -> Outcome:
+        """Grade `answer`; never raises, whatever the answer is or does.
+
+        That a question of a lesson was answered rightly is kept (see `course.progress`).
+        """
+        if not attempted(answer):
+            return Outcome(
+                NOT_ATTEMPTED, "Replace the ... with your answer and run the cell again."
+            )
+        try:
+            with np.errstate(all="ignore"):
+                outcome = Outcome(CORRECT, self.grade(answer))
+        except Incorrect as reason:
+            return Outcome(NOT_YET, str(reason))
+        except NotAttempted:
+            return Outcome(NOT_ATTEMPTED, "The body is still ...: write it and run the cell again.")
+        except Exception as error:  # the learner's own code may raise anything
+            return Outcome(NOT_YET, f"Your answer raised {type(error).__name__}: {error}")
+        if self.place:
+            progress.record(*self.place)
+        return outcome
+
+    def hint(self) -> Text:
+        """Return the next hint; after the last one, the last again."""
+        number = min(self._hints_shown, len(self.hints) - 1)
+        self._hints_shown += 1
+        return Text(f"Hint {number + 1} of {len(self.hints)}: {self.hints[number]}")
+
+    def solution(self) -> Text:
+        """Return the solution: the source of a function, the repr of a value, and why."""
+        value = self.solution_value
+        code = textwrap.dedent(inspect.getsource(value)) if callable(value) else repr(value)
+        return Text(f"```python\n{code.rstrip()}\n```\n\n{self.explanation}".rstrip())
+
+    def __repr__(self) -> str:
+        return f"Question({self.prompt!r})"
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The questions of one lesson; each is made with its name, under which progress is kept.
+
+    Example:
+        >>> Lesson(1).question("first_step", "Where?", float, ("Subtract.",), 4.88).place
+        (1, 'first_step')
+    """
+
+    number: int
+
+    def question(self, name: str, *arguments: Any, **options: Any) -> Question:
+        """Return a question of this lesson; the other arguments are those of `Question`."""
+        return Question(*arguments, place=(self.number, name), **options)
+
+
+class NotAttempted(Exception):
+    """Raised when the learner's function still returns the placeholder."""
+
+
+def attempted(answer: Any) -> bool:
+    """Return False for the placeholders an untouched stub holds: `...` and None.
+
+    >>> attempted(...), attempted(0.0)
+    (False, True)
+    """
+    return answer is not ... and answer is not None
+
+
+def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Call the learner's function; a stub that returns `...` or None counts as not attempted.
+
+    >>> call(lambda x: 2 * x, 3)
+    6
+    """
+    if not callable(function):
+        raise Incorrect(f"the answer must be a function, got {function!r}.")
+    result = function(*arguments, **options)
+    if not attempted(result):
+        raise NotAttempted
+    return result
+
+
+def number(answer: Any) -> float:
+    """Return the answer as a float, or raise `Incorrect` if it is not one finite number.
+
+    >>> number("3")
+    Traceback (most recent call last):
+        ...
+    course_utils.course.exercises.Incorrect: the answer must be a number, got '3'.
+    """
+    if isinstance(answer, (bool, str, bytes)) or np.ndim(answer) != 0:
+        raise Incorrect(f"the answer must be a number, got {answer!r}.")
+    try:
+        value = float(answer)
+    except (TypeError, ValueError):
+        raise Incorrect(f"the answer must be a number, got {answer!r}.") from None
+    if math.isnan(value):
+        raise Incorrect("the answer is NaN, which is not a number.")
+    return value
+
+
+def pair(answer: Any, why: str) -> tuple[Any, Any]:
+    """Return the two parts of a tuple or list, or raise `Incorrect(why)` if it is no pair.
+
+    >>> pair([1, 2], "give a pair: (rate, factor).")
+    (1, 2)
+    """
+    expect(isinstance(answer, (tuple, list)) and len(answer) == 2, why)
+    return answer[0], answer[1]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a lesson talks about a choice; `str.format` fills in the fields in braces.
+
+    Args:
+        chosen: the reply to a wrong option; fields {chosen} and {why}.
+        unknown: the reply to anything else; fields {options} and {answer}.
+        not_text: the same for an answer that is not even a string.
+        quote: what stands around each of the {options}.
+
+    Example:
+        >>> Wording(quote="").unknown.format(options="up, down", answer=3)
+        '3 is no option: choose one of up, down.'
+    """
+
+    chosen: str = "You chose {chosen!r}: {why}"
+    unknown: str = "{answer!r} is no option: choose one of {options}."
+    not_text: str = "answer with a text, one of {options}."
+    quote: str = "'"
+
+
+def choice(answer: Any, options: Iterable[str], wording: Wording = Wording()) -> str:
+    """Return the option that the answer names; case and outer blanks do not matter.
+
+    >>> choice(" adam", ("SGD", "Adam"))
+    'Adam'
+    >>> choice("Adan", ("SGD", "Adam"))
+    Traceback (most recent call last):
+        ...
+    course_utils.course.exercises.Incorrect: 'Adan' is no option: choose one of 'SGD', 'Adam'.
+    """
+    known = {option.lower(): option for option in options}
+    is_text = isinstance(answer, str)
+    word = answer.strip().lower() if is_text else None
+    if word not in known:
+        complaint = wording.unknown if is_text else wording.not_text
+        listed = ", ".join(f"{wording.quote}{option}{wording.quote}" for option in known.values())
+        raise Incorrect(complaint.format(options=listed, answer=answer))
+    return known[word]
+
+
+def expect(condition: Any, why: str) -> None:
+    """Raise `Incorrect(why)` unless `condition` is true.
+
+    >>> expect(1 + 1 == 2, "arithmetic")
+    """
+    if not condition:
+        raise Incorrect(why)
+
+
+def expect_number(
+    answer: Any, expected: float, why: str, *, rtol: float = 1e-6, atol: float = 1e-9
+) -> None:
+    """Raise `Incorrect(why)` unless `answer` is a number close to `expected`.
+
+    >>> expect_number(0.3, 0.1 + 0.2, "rounding is forgiven")
+    """
+    value = number(answer)
+    if not math.isclose(value, expected, rel_tol=rtol, abs_tol=atol):
+        raise Incorrect(f"You gave {value:g}: {why}")
+
+
+def expect_none_of(
+    value: float,
+    mistakes: Mapping[float, str],
+    *,
+    near: float = 1e-9,
+    reply: str = "You gave {value:g}: {why}",
+) -> None:
+    """Raise `Incorrect` with the reason if `value` is a known mistake.
+
+    Args:
+        value: the learner's number.
+        mistakes: {wrong number: why it is wrong}; the first that fits is answered.
+        near: relative distance up to which a number counts as the mistake.
+        reply: what the learner reads; fields {value} and {why}.
+
+    Example:
+        >>> expect_none_of(4.88, {5.12: "the slope points uphill."})
+        >>> expect_none_of(5.12, {5.12: "the slope points uphill."})
+        Traceback (most recent call last):
+            ...
+        course_utils.course.exercises.Incorrect: You gave 5.12: the slope points uphill.
+    """
+    for wrong, why in mistakes.items():
+        if math.isclose(value, wrong, rel_tol=near, abs_tol=1e-12):
+            raise Incorrect(reply.format(value=value, why=why))
+
+
+def grade_number(
+    expected: float,
+    *,
+    mistakes: Mapping[float, str],
+    otherwise: str,
+    right: str,
+    near: float = 1e-9,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+) -> Callable[[Any], str]:
+    """Return the grader of a question whose answer is one number.
+
+    Args:
+        expected: the right number.
+        mistakes: {wrong number: why it is wrong}; asked before `expected`.
+        otherwise: the reply to any other wrong number.
+        right: what the right number means.
+        near: relative distance up to which a number counts as one of the `mistakes`.
+        rtol, atol: relative and absolute distance up to which a number counts as right.
+
+    Raises:
+        ValueError: the right number is listed as a mistake.
+
+    Example:
+        >>> mistakes = {5.12: "the slope points uphill."}
+        >>> grade = grade_number(4.88, mistakes=mistakes, otherwise="5 − 0.12.", right="Downhill.")
+        >>> grade(4.88)
+        'Downhill.'
+        >>> grade(7)
+        Traceback (most recent call last):
+            ...
+        course_utils.course.exercises.Incorrect: You gave 7: 5 − 0.12.
+    """
+    try:
+        expect_none_of(expected, mistakes, near=near)
+    except Incorrect:
+        raise ValueError(f"the right number {expected!r} is among the mistakes") from None
+
+    def grade(answer: Any) -> str:
+        value = number(answer)
+        expect_none_of(value, mistakes, near=near)
+        expect_number(value, expected, otherwise, rtol=rtol, atol=atol)
+        return right
+
+    return grade
+
+
+def grade_choice(
+    solution: str, replies: Mapping[str, str], wording: Wording = Wording()
+) -> Callable[[Any], str]:
+    """Return the grader of a question with a few options, each with its own reply.
+
+    Args:
+        solution: the right option, one of `replies`.
+        replies: {option: why it is wrong, or what it means if it is right}.
+        wording: how the lesson talks about a choice.
+
+    Raises:
+        ValueError: the solution is not among the replies.
+
+    Example:
+        >>> grade = grade_choice("down", {"up": "there it rises.", "down": "Minus the gradient."})
+        >>> grade("Down")
+        'Minus the gradient.'
+        >>> grade("up")
+        Traceback (most recent call last):
+            ...
+        course_utils.course.exercises.Incorrect: You chose 'up': there it rises.
+    """
+    if solution not in replies:
+        raise ValueError(f"the solution {solution!r} must be one of {', '.join(replies)}")
+
+    def grade(answer: Any) -> str:
+        chosen = choice(answer, replies, wording)
+        if chosen != solution:
+            raise Incorrect(wording.chosen.format(chosen=chosen, why=replies[chosen]))
+        return replies[solution]
+
+    return grade

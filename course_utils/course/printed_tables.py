@@ -1,0 +1,47 @@
+"""The numbers that source 002 prints: gradient descent on (w + 1)², three tables of 20 rows."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from course_utils import validate
+
+LR_OF_TABLE = {1: "0.01", 2: "0.99", 3: "0.2·0.99^step"}
+
+
+@dataclass(frozen=True)
+class PrintedTable:
+    """One printed table, as strings, because the lessons compare every printed digit.
+
+    Args:
+        w: the weight after each of the 20 updates.
+        loss: the loss printed in the same row.
+        lr: the learning rate printed in the same row (table 3 only, else empty strings).
+    """
+
+    w: tuple[str, ...]
+    loss: tuple[str, ...]
+    lr: tuple[str, ...]
+
+
+@cache
+def printed_table(number: int) -> PrintedTable:
+    """Return printed table 1 (rate 0.01), 2 (rate 0.99) or 3 (0.2·0.99^step) of source 002.
+
+    Args:
+        number: 1, 2 or 3.
+
+    Raises:
+        ValueError: for any other number.
+
+    Example:
+        >>> printed_table(1).w[0], printed_table(1).loss[0]
+        ('4.880000', '36.000000')
+    """
+    validate.one_of("number", number, tuple(LR_OF_TABLE))
+    text = resources.files("course_utils.course").joinpath("article_tables.csv").read_text("utf-8")
+    rows = [row for row in csv.DictReader(text.splitlines()) if row["table"] == str(number)]
+    return PrintedTable(*(tuple(row[column] for row in rows) for column in ("w", "loss", "lr")))

@@ -1,0 +1,1 @@
+"""What trains and draws nothing: data, networks, training, sweeps, records."""

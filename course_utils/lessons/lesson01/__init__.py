@@ -1,0 +1,11 @@
+"""Lesson 1: a fixed learning rate."""
+
+EXERCISES = (
+    "write_gradient_descent",
+    "one_step_rate",
+    "who_wrote_it",
+    "same_clock",
+    "rate_for_adam",
+    "one_step_later",
+)
+"""In the order of the notebook."""

@@ -1,0 +1,334 @@
+"""The live ravine and the live network of lesson 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from course_utils import validate, views
+from course_utils.descent import descend
+from course_utils.optimizers import GradientDescent
+from course_utils.problems import Problem, quadratic
+from course_utils.views.explorer import (
+    _FLOOR,
+    _WIDE,
+    RATE,
+    Explorer,
+    Task,
+    _above,
+    _draw_path,
+    _nearest,
+    _number,
+    _path_artists,
+    choice_slider,
+    rates_between,
+    regime,
+)
+
+# ---------------------------------------------------------------------- lesson 02: the ravine
+
+CONDITIONS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+"""The condition numbers that `ravine` offers."""
+
+_RAVINE_START = (-4.0, 1.0)
+
+
+def compute_ravine(lr: float, condition: float, steps: int = 100) -> dict[str, Any]:
+    r"""Run gradient descent on :math:`\frac12 (w_1^2 + \kappa w_2^2)` from (-4, 1).
+
+    Args:
+        lr: η, greater than 0.
+        condition: κ = λmax / λmin, 1 or more; λmin = 1.
+        steps: the number of updates T.
+
+    Returns:
+        lr, condition, limit 2/λmax, best 2/(λmin + λmax), regimes (2,), w (T + 1, 2),
+        parts (T + 1, 2): the loss along each direction, loss (T + 1,).
+
+    Example:
+        >>> data = compute_ravine(0.05, condition=50)
+        >>> data["limit"], data["regimes"]
+        (0.04, ('crawl', 'diverge'))
+    """
+    lr, steps = validate.positive("lr", lr), validate.integer("steps", steps, 1)
+    condition = validate.between("condition", condition, 1, 1e6)
+    run = descend(_ravine(condition), GradientDescent(), lr, steps)
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = 0.5 * np.array([1.0, condition]) * run.params**2
+    return {
+        "lr": lr,
+        "condition": condition,
+        "limit": 2 / condition,
+        "best": 2 / (1 + condition),
+        "regimes": (regime(lr, 1.0), regime(lr, condition)),
+        "w": run.params,
+        "parts": parts,
+        "loss": views.losses(run),
+        "steps": steps,
+    }
+
+
+def _ravine(condition: float) -> Problem:
+    return quadratic((1.0, condition), start=_RAVINE_START)
+
+
+_ANGLES = np.linspace(0, 2 * np.pi, 97)
+_LEVELS = np.concatenate([np.arange(0.5, 5.1, 0.75), np.arange(6, 22, 1.5)]) ** 2 / 2
+
+
+def ellipses(condition: float) -> np.ndarray:
+    """Return contours of the ravine, shape (levels, points, 2): w1² + κ w2² is constant on each.
+
+    >>> line = ellipses(50.0)[3]
+    >>> bool(np.allclose(line[:, 0] ** 2 + 50 * line[:, 1] ** 2, 2 * _LEVELS[3]))
+    True
+    """
+    radius = np.sqrt(2 * _LEVELS)[:, np.newaxis]
+    return np.stack(
+        [radius * np.cos(_ANGLES), radius * np.sin(_ANGLES) / np.sqrt(condition)], axis=-1
+    )
+
+
+def draw_ravine(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
+    """Update the artists of `ravine`; return its state in words."""
+    steps = np.arange(data["steps"] + 1)
+    artists["contours"].set_segments(ellipses(data["condition"]))
+    _draw_path(artists, *data["w"].T)
+    for name, part in zip(("flat", "steep"), data["parts"].T):
+        artists[name].set_data(steps, _above(part, _FLOOR))
+    artists["stable"].set_width(data["limit"])
+    artists["unstable"].set_x(data["limit"])
+    artists["rate"].set_data([data["lr"]], [0.5])
+    flat, steep = data["regimes"]
+    artists["title"].set_text(f"η = {data['lr']:.3g}, κ = {data['condition']:.3g}")
+    short = f"flat: {flat}, steep: {steep}".replace(" and converge", "")
+    artists["right title"].set_text(short)
+    return (
+        f"Learning rate {data['lr']:.3g}, condition number {data['condition']:.3g}. "
+        f"Flat direction: {flat}; steep direction: {steep}. "
+        f"The limit 2/λmax is {data['limit']:.3g}, the best rate 2/(λmin + λmax) is "
+        f"{data['best']:.3g}. Loss after {data['steps']} steps: {_number(data['loss'][-1])}."
+    )
+
+
+def ravine(steps: int = 100, target: float = 0.02, condition: float = 50.0) -> Explorer:
+    """Return the explorer of lesson 02: rate and condition number, path and loss per direction.
+
+    Args:
+        steps: updates per run.
+        target: the loss that the task asks for.
+        condition: κ at first, one of `CONDITIONS`; the task wants at least this one.
+
+    Example:
+        >>> explorer = ravine()
+        >>> explorer.set(lr=0.035)
+        >>> explorer.task_reached
+        True
+        >>> explorer.close()
+    """
+    steps, target = validate.integer("steps", steps, 1), validate.positive("target", target)
+    condition = validate.one_of("condition", condition, CONDITIONS)
+    figure, artists = _ravine_figure(steps)
+    rates = rates_between(0.001, 3)
+    return Explorer(
+        {
+            "lr": choice_slider(rates, 0.01, RATE),
+            "condition": choice_slider(CONDITIONS, condition, "condition number κ"),
+        },
+        lambda lr, condition: compute_ravine(lr, condition, steps),
+        draw_ravine,
+        figure,
+        artists,
+        task=Task(
+            f"At a condition number of {condition:g} or more, bring the loss below {target:g} "
+            f"in {steps} steps.",
+            lambda data: bool(data["condition"] >= condition - 1e-9 and data["loss"][-1] < target),
+        ),
+        presets={
+            "too small": {"lr": _nearest(rates, 0.2 / condition), "condition": condition},
+            "just right": {"lr": _nearest(rates, 1.75 / condition), "condition": condition},
+            "too large": {"lr": _nearest(rates, 2.05 / condition), "condition": condition},
+        },
+    )
+
+
+def _ravine_figure(steps: int) -> tuple[Figure, dict[str, Artist]]:
+    figure, axes = views.subplots(2, 2, height_ratios=(4, 1))
+    for ax in axes[:, 0]:
+        ax.remove()
+    left = figure.add_subplot(axes[0, 0].get_gridspec()[:, 0])
+    right, strip = axes[:, 1]
+    left.set(xlim=(-5, 2), ylim=(-2, 2), xlabel="$w_1$ (flat)", ylabel="$w_2$ (steep)")
+    left.grid(False)
+    contours = left.add_collection(LineCollection([], colors="#BBBBBB", linewidths=0.9))
+    left.plot(0, 0, "*", ms=16, color="white", mec=views.BLACK, mew=1.2, zorder=2)
+    left.plot(*_RAVINE_START, "o", ms=13, mfc="white", mec=views.BLUE, mew=2.4, zorder=2)
+    right.set(yscale="log", xlim=(-0.02 * steps, 1.02 * steps), ylim=(_FLOOR, 1e6))
+    right.set(xlabel=views.STEP_LABEL, ylabel="loss", yticks=10.0 ** np.arange(-12, 7, 6))
+    (flat,) = right.plot([], [], "-", color=views.BLUE, zorder=6, label="flat direction")
+    (steep,) = right.plot([], [], "--", color=views.VERMILLION, zorder=6, label="steep direction")
+    right.legend(loc="upper right", ncols=2, fontsize=11, columnspacing=1)
+    titles = {"title": left.set_title("η"), "right title": right.set_title("flat")}
+    lines = {"contours": contours, "flat": flat, "steep": steep}
+    return figure, {**lines, **_path_artists(left), **_rate_scale(strip), **titles}
+
+
+def _rate_scale(ax: Any) -> dict[str, Artist]:
+    """The rate axis with its limit 2/λmax: green below, red above, a triangle at the rate."""
+    ax.set(xscale="log", xlim=(1e-3, 3), ylim=(0, 1), yticks=[])
+    ax.set_xlabel("learning rate (red: above 2/λmax)")
+    ax.spines["left"].set_visible(False)
+    ax.grid(False)
+    stable = ax.add_patch(Rectangle((0, 0), 1, 1, color=views.GREEN, alpha=0.3, lw=0))
+    unstable = ax.add_patch(Rectangle((1, 0), 10, 1, color=views.INFEASIBLE, alpha=0.3, lw=0))
+    (rate,) = ax.plot([], [], "v", color=views.BLACK, ms=12, zorder=4)
+    return {"stable": stable, "unstable": unstable, "rate": rate}
+
+
+# --------------------------------------------------------------------- lesson 02: the network
+
+
+def compute_network(result: Any, index: int, target: float) -> dict[str, Any]:
+    """Look up the trainings with rate number `index` of a sweep.
+
+    Args:
+        result: a `sweep.Sweep` with "validation_accuracy".
+        index: which rate, 0 to R - 1.
+        target: the validation accuracy to reach.
+
+    Returns:
+        index, lr, loss (S, T) per mini-batch, accuracy (S,) at the end, steps, diverged (S,), and
+        `largest`, the index of the largest rate that reaches the target (None if none does).
+    """
+    target = validate.between("target", target, 0, 1)
+    index = validate.integer("index", index, 0)
+    if index >= len(result.lrs):
+        raise ValueError(f"index must be below {len(result.lrs)}, got {index}")
+    return {
+        "index": index,
+        "lr": float(result.lrs[index]),
+        "loss": np.asarray(result.loss)[index],
+        "accuracy": np.asarray(result.final("validation_accuracy"))[index],
+        "diverged": np.asarray(result.diverged)[index],
+        "steps": np.asarray(result.loss).shape[-1],
+        "largest": _largest_good(result, target),
+    }
+
+
+def _largest_good(result: Any, target: float) -> int | None:
+    lrs = np.asarray(result.lrs)
+    good = np.flatnonzero(np.asarray(result.final("validation_accuracy")).mean(axis=1) >= target)
+    return int(good[np.argmax(lrs[good])]) if len(good) else None
+
+
+def draw_network(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
+    """Update the artists of `network`; return its state in words."""
+    steps = np.arange(data["steps"])
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = _above(data["loss"].astype(np.float64).mean(axis=0), _FLOOR)
+    artists["loss"].set_data(steps, mean)
+    accuracy = float(data["accuracy"].mean())
+    artists["rate"].set_data([data["lr"]], [accuracy])
+    artists["line"].set_xdata([data["lr"]])
+    artists["title"].set_text(f"η = {data['lr']:.3g}: training loss")
+    artists["right title"].set_text(f"validation accuracy {accuracy:.3f}")
+    bad = int(data["diverged"].sum())
+    note = f" {bad} of {len(data['diverged'])} runs diverged." if bad else ""
+    return (
+        f"Learning rate {data['lr']:.3g}. After {data['steps']} updates the mini-batch loss is "
+        f"{_number(mean[-10:].mean())} and the validation accuracy {accuracy:.3f} (mean of "
+        f"{len(data['accuracy'])} seeds, {data['accuracy'].min():.3f} to "
+        f"{data['accuracy'].max():.3f}).{note}"
+    )
+
+
+def network(result: Any = None, *, steps: int = 100, target: float = 0.9) -> Explorer:
+    """Return the explorer of a real network: choose a rate, see its training on the digits.
+
+    All rates are trained here and now, together, in about a second (`sweep`).
+
+    Args:
+        result: a `sweep.Sweep` to explore in place of a new one.
+        steps: updates of the trainings (of a new sweep).
+        target: the validation accuracy that the task asks for.
+
+    Example:
+        >>> explorer = network(steps=20, target=0.5)
+        >>> len(explorer.controls["index"].options)
+        33
+        >>> explorer.close()
+    """
+    target = validate.between("target", target, 0, 1)
+    if result is None:
+        result = _train_many(validate.integer("steps", steps, 1))
+    updates = np.asarray(result.loss).shape[-1]
+    figure, artists = _network_figure(result, target)
+    return Explorer(
+        {"index": _network_slider(result)},
+        lambda index: compute_network(result, index, target),
+        draw_network,
+        figure,
+        artists,
+        task=Task(
+            f"Find the largest learning rate that still reaches a validation accuracy of "
+            f"{target:g} after {updates} updates (mean over the seeds).",
+            lambda data: data["index"] == data["largest"],
+        ),
+        presets=_network_presets(result),
+    )
+
+
+def _train_many(steps: int) -> Any:
+    from course_utils.experiments.sweep import (
+        sweep,  # its own imports are slow; the other explorers do without
+    )
+
+    rates = np.geomspace(0.001, 10, 33)
+    return sweep(rates, seeds=range(3), steps=steps, evaluate_on=("validation",))
+
+
+def _network_slider(result: Any) -> widgets.SelectionSlider:
+    options = [(f"{lr:.3g}", i) for i, lr in enumerate(np.asarray(result.lrs))]
+    return widgets.SelectionSlider(
+        options=options,
+        value=len(options) // 4,
+        description=RATE,
+        style={"description_width": "10em"},
+        layout=widgets.Layout(width=_WIDE),
+    )
+
+
+def _network_presets(result: Any) -> dict[str, dict[str, int]]:
+    accuracy = np.asarray(result.final("validation_accuracy")).mean(axis=1)
+    return {
+        "too small": {"index": 0},
+        "just right": {"index": int(np.nanargmax(accuracy))},
+        "too large": {"index": len(accuracy) - 1},
+    }
+
+
+def _network_figure(result: Any, target: float) -> tuple[Figure, dict[str, Artist]]:
+    figure, (left, right) = views.subplots(cols=2)
+    curves = np.asarray(result.loss, dtype=np.float64)
+    for curve in curves:
+        with np.errstate(invalid="ignore", over="ignore"):
+            left.plot(_above(curve.mean(axis=0), _FLOOR), "-", color="#D8D8D8", lw=1)
+    left.set(yscale="log", ylim=(1e-2, 1e2), xlabel=views.STEP_LABEL, ylabel="mini-batch loss")
+    note = {"transform": left.transAxes, "ha": "right", "va": "top", "color": views.GRAY}
+    left.text(0.98, 0.96, "gray: all rates", **note)
+    views.sensitivity_curve(right, result, "validation_accuracy")
+    right.set(ylim=(0, 1.02), ylabel="validation accuracy")
+    right.axhspan(target, 1.02, color=views.GREEN, alpha=0.15, lw=0)
+    (loss,) = left.plot([], [], "-", color=views.VERMILLION, zorder=3)
+    (rate,) = right.plot([], [], "D", color=views.VERMILLION, ms=11, zorder=5)
+    line = right.axvline(1, color=views.VERMILLION, ls="-", lw=1.4)
+    titles = left.set_title("η"), right.set_title("accuracy")
+    names = ("loss", "rate", "line", "title", "right title")
+    return figure, dict(zip(names, (loss, rate, line, *titles)))

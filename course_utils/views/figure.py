@@ -1,0 +1,384 @@
+"""A figure in the course's style, its colors and words, and its text alternative.
+
+`subplots` gives the figure and its Axes, the other modules of `views` draw on them, and `with_alt`,
+the last expression of a cell, shows the figure together with what it shows in words. Nothing here
+uses pyplot, so no figure stays open when its cell has run.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+from PIL import Image
+
+from course_utils import validate
+
+STYLE = Path(__file__).with_name("course.mplstyle")
+# Lessons also draw on the Axes directly, after `subplots` has returned: only a style that is in
+# force all the time reaches those lines.
+matplotlib.style.use(STYLE)
+
+BLUE, VERMILLION, GREEN, BLACK, PURPLE, BROWN, SKY = COLORS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#000000",
+    "#CC79A7",
+    "#805426",
+    "#4C8FE0",
+)
+"""The colors in the order in which lines use them: five of Okabe and Ito, who chose them for color-
+blind readers. Their yellow, orange and light blue are too pale on white paper; a brown and a darker
+blue stand for the latter two (tests/test_accessibility.py measures all of them)."""
+
+GRAY = "#666666"
+INFEASIBLE = "#C00000"
+"""The red of the crosses that mark runs which diverged."""
+STEP_LABEL = "step (updates)"
+RATE_LABEL = "learning rate"
+
+DIVERGED = "some seed diverged"
+
+
+# --------------------------------------------------------------------------- figure and with_alt
+
+
+def subplots(
+    rows: int = 1, cols: int = 1, size: tuple[float, float] = (10, 4), **gridspec: Any
+) -> tuple[Figure, Any]:
+    """Return a new figure in the course's style and its Axes (one, or an array), without pyplot.
+
+    Args:
+        rows, cols: how many Axes below and beside each other.
+        size: width and height in inches, at 100 dots per inch.
+        **gridspec: passed to `Figure.subplots` (sharex, ...) or to its grid (height_ratios, ...).
+
+    Raises:
+        ValueError: if a number of Axes is below 1 or a size is not positive.
+
+    Example:
+        >>> fig, (left, right) = subplots(cols=2)
+        >>> fig.get_size_inches().tolist()
+        [10.0, 4.0]
+    """
+    rows, cols = validate.integer("rows", rows, 1), validate.integer("cols", cols, 1)
+    width, height = (validate.positive("size", side) for side in size)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    shared = {name: gridspec.pop(name) for name in ("sharex", "sharey") if name in gridspec}
+    return figure, figure.subplots(rows, cols, gridspec_kw=gridspec, **shared)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A rendered figure with its text alternative; the last expression of a notebook cell.
+
+    Args:
+        png: the image file, as bytes.
+        alt: what the figure shows, in words and numbers, for those who cannot see it.
+        width: the width in pixels at which the picture is shown.
+        figure: the matplotlib figure it was made from.
+
+    Raises:
+        ValueError: if `alt` is empty.
+
+    Example:
+        >>> fig, ax = subplots(size=(2, 1))
+        >>> with_alt(fig, alt="An empty frame.")
+        An empty frame.
+    """
+
+    png: bytes
+    alt: str
+    width: int
+    figure: Figure = field(compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alt", _alternative(self.alt))
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
+        """The forms in which Jupyter can show it: the image, and the text in its place."""
+        data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}
+        # nbconvert's classic template reads `alt`; `alttext` is what ipykernel's own figures use.
+        return data, {"image/png": {"alt": self.alt, "alttext": self.alt, "width": self.width}}
+
+    def save(self, path: str | Path) -> None:
+        """Write the image to a PNG file."""
+        Path(path).write_bytes(self.png)
+
+
+def _alternative(alt: Any) -> str:
+    if not isinstance(alt, str):
+        raise TypeError(f"alt must be a text, got {alt!r} ({type(alt).__name__})")
+    if not alt.strip():
+        raise ValueError("alt must say what the figure shows, with its numbers; got an empty text")
+    return " ".join(alt.split())
+
+
+def with_alt(fig: Figure, alt: str, colors: int = 64, scale: float = 1.5) -> Picture:
+    """Render `fig` and return it with its text alternative.
+
+    Titles that are too long for their Axes are wrapped. The image has `scale` pixels per shown
+    pixel, so that it is sharp on a projector, and a palette, so that the notebook stays small.
+
+    Args:
+        fig: a figure from `subplots`.
+        alt: what the figure shows, with its numbers; must not be empty.
+        colors: size of the palette, 2 to 256 (take 256 for a figure with a color map).
+        scale: 0.5 to 4.
+
+    Raises:
+        ValueError: if `alt` is empty, or `colors` or `scale` is out of range.
+        TypeError: if `fig` is not a matplotlib Figure.
+
+    Example:
+        >>> fig, ax = subplots(size=(3, 2))
+        >>> _ = ax.set(title="A line", xlabel="x")
+        >>> with_alt(fig, alt="A straight line from 0 to 1.").width
+        300
+    """
+    if not isinstance(fig, Figure):
+        raise TypeError(f"fig must be a matplotlib Figure, got {fig!r}")
+    alt = _alternative(alt)
+    colors = validate.integer("colors", validate.between("colors", colors, 2, 256))
+    scale = validate.between("scale", scale, 0.5, 4)
+    fit_titles(fig)
+    shot = render(fig, scale)
+    buffer = io.BytesIO()
+    with_palette(shot, colors).save(buffer, "png", optimize=True)
+    FigureCanvasAgg(fig)  # attaches itself; the old canvas goes, and its megabytes of pixels
+    return Picture(buffer.getvalue(), alt, round(shot.width / scale), fig)
+
+
+def render(fig: Figure, scale: float = 1.0) -> Image.Image:
+    """Draw `fig` with `scale` pixels per pixel and return it as an RGB image.
+
+    >>> render(Figure(figsize=(2, 1), dpi=100), scale=1.5).size
+    (300, 150)
+    """
+    dpi, canvas_before = fig.get_dpi(), fig.canvas
+    fig.set_dpi(dpi * scale)
+    try:
+        agg = FigureCanvasAgg(fig)  # of its own, so that its pixels are freed at once
+        agg.draw()
+        return pixels(agg)
+    finally:
+        fig.set_canvas(canvas_before)
+        fig.set_dpi(dpi)
+
+
+def pixels(agg: FigureCanvasAgg) -> Image.Image:
+    """Return what was last drawn on `agg` as an RGB image (a copy).
+
+    >>> agg = FigureCanvasAgg(Figure(figsize=(2, 1), dpi=100))
+    >>> agg.draw()
+    >>> pixels(agg).size
+    (200, 100)
+    """
+    size = agg.get_width_height()
+    shot = Image.frombuffer("RGBA", size, agg.buffer_rgba(), "raw", "RGBA", 0, 1)
+    return shot.convert("RGB")
+
+
+def quick_png(rgba: Any) -> bytes:
+    """Return pixels (height, width, 4), uint8, as an RGB PNG file, made for speed.
+
+    Pillow tries five filters per row; on a drawing with much white none of them is worth its
+    time, and without them the file is made about three times faster and is no larger.
+
+    Source: PNG specification, third edition, sections 5 (chunks) and 9 (filter type 0).
+
+    >>> quick_png(np.zeros((2, 3, 4), np.uint8))[:4]
+    b'\\x89PNG'
+    """
+    rgba = np.asarray(rgba)
+    height, width = rgba.shape[:2]
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # a row starts with its filter: 0, none
+    for channel in range(3):
+        rows[:, 1 + channel :: 3] = rgba[:, :, channel]
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits each, RGB
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in parts)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def with_palette(image: Image.Image, count: int) -> Image.Image:
+    """Return an RGB image in at most `count` colors: the frequent ones exactly, the others nearly.
+
+    Pillow's own methods tint large light areas or drop rare colors, such as a small red cross.
+
+    >>> len(with_palette(Image.linear_gradient("L").convert("RGB"), 16).getcolors())
+    16
+    """
+    frequent = sorted(image.getcolors(image.width * image.height), reverse=True)
+    found = np.array([color for _, color in frequent], dtype=np.int32)
+    chosen = list(range(min(max(count // 2, 1), len(found))))
+    far = np.min([((found - found[k]) ** 2).sum(axis=1) for k in chosen], axis=0)
+    while len(chosen) < min(count, len(found)):  # then always the color that is worst off
+        chosen.append(int(np.argmax(far)))
+        far = np.minimum(far, ((found - found[chosen[-1]]) ** 2).sum(axis=1))
+    nearest = np.array([((found[chosen] - c) ** 2).sum(axis=1).argmin() for c in found], np.uint8)
+    # Row by row: arrays as large as the picture would make up most of a lesson's memory.
+    weights = np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
+    order = np.argsort(found @ weights)
+    codes, nearest = (found @ weights)[order], nearest[order]
+    rows = [nearest[np.searchsorted(codes, row @ weights)] for row in np.asarray(image)]
+    result = Image.fromarray(np.array(rows), "P")
+    result.putpalette(found[chosen].astype(np.uint8).tobytes())
+    return result
+
+
+def fit_titles(fig: Figure) -> None:
+    """Wrap every title of `fig` that is wider than the room it has, so that nothing is cut.
+
+    >>> fig, ax = subplots(size=(2, 1))
+    >>> title = ax.set_title("a finding that is wider than a figure of two inches", loc="left")
+    >>> fit_titles(fig)
+    >>> "\\n" in title.get_text()
+    True
+    """
+    titles = [(ax._left_title, ax) for ax in fig.axes if ax._left_title.get_text()]
+    if not titles and fig._suptitle is None:
+        return
+    for title, _ in titles:
+        title.set_visible(False)  # otherwise a long title makes its Axes narrow
+    fig.draw_without_rendering()  # the layout decides how wide the Axes are
+    renderer = fig.canvas.get_renderer()
+    for title, ax in titles:
+        title.set_visible(True)
+        _wrap(title, _right_end(ax, fig) - ax.bbox.x0, renderer)
+    if fig._suptitle is not None:
+        _wrap(fig._suptitle, 0.97 * fig.bbox.width, renderer)
+
+
+def _right_end(ax: Axes, fig: Figure) -> float:
+    """Where a title of `ax` must end, in pixels: before its right neighbor or the figure's edge."""
+    gap = 0.015 * fig.bbox.width
+    beside = [
+        other.bbox.x0 - 2 * gap
+        for other in fig.axes
+        if other.bbox.x0 > ax.bbox.x1 and other.bbox.y0 < ax.bbox.y1 and other.bbox.y1 > ax.bbox.y0
+    ]
+    return min([*beside, fig.bbox.width - gap])
+
+
+def _wrap(text: Any, room: float, renderer: Any) -> None:
+    """Break `text` into as few lines as fit into `room` pixels, of about equal length."""
+    words = re.findall(r"(?:\$[^$]*\$|\S)+", text.get_text())
+    if text.get_window_extent(renderer).width <= room or len(words) < 2:
+        return
+    for lines in range(2, len(words) + 1):
+        text.set_text(_lines(words, lines))
+        if text.get_window_extent(renderer).width <= room:
+            return
+
+
+def _lines(words: Sequence[str], count: int) -> str:
+    """Join `words` into at most `count` lines, each as long as the whole divided by `count`."""
+    target = len(" ".join(words)) / count
+    lines = [[words[0]]]
+    for word in words[1:]:
+        if len(lines) < count and len(" ".join(lines[-1])) + len(word) / 2 >= target:
+            lines.append([])
+        lines[-1].append(word)
+    return "\n".join(" ".join(line) for line in lines)
+
+
+def suptitle(fig: Figure, text: str) -> None:
+    """Write the finding above all Axes of `fig`, at the left, wrapped when it is shown.
+
+    >>> fig, axes = subplots(cols=2)
+    >>> suptitle(fig, "Both fall")
+    >>> fig.get_suptitle()
+    'Both fall'
+    """
+    fig.suptitle(text, x=0.012, ha="left")
+
+
+# --------------------------------------------------------------------------------- small helpers
+
+
+def color(index: int) -> str:
+    """Return the color of line `index`; after the last color comes the first again.
+
+    >>> color(0) == color(len(COLORS)) == COLORS[0]
+    True
+    """
+    return COLORS[index % len(COLORS)]
+
+
+def readable_color(shade: str, least: float = 4.5) -> str:
+    """Return a color for words that belong to a line: its own, as dark as words on white need it.
+
+    The contrast of relative luminances, (1 + 0.05) / (Y + 0.05), must be at least 4.5 for text.
+
+    Args:
+        shade: any color that matplotlib knows.
+        least: the contrast with white paper, between 1 and 21.
+
+    Source: Web Content Accessibility Guidelines 2.2, success criterion 1.4.3.
+
+    Example:
+        >>> readable_color(BLUE), readable_color(VERMILLION)
+        ('#0072b2', '#c15500')
+    """
+    rgb = np.array(matplotlib.colors.to_rgb(shade))
+    while True:
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        if 1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05) >= least:
+            return matplotlib.colors.to_hex(rgb)
+        rgb = 0.98 * rgb
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Return color and line style of line `index`: two signs, so that neither is needed alone.
+
+    >>> line_style(1)
+    {'color': '#D55E00', 'ls': '--'}
+    """
+    return {"color": color(index), "ls": ("-", "--", "-.", ":", "-", "--", "-.")[index % 7]}
+
+
+def log_ticks(axis: Any, ticks: int = 7) -> None:
+    """Put at most `ticks` labels on the decades of a logarithmic axis.
+
+    >>> fig, ax = subplots()
+    >>> _ = ax.semilogy([1e-9, 1e9])
+    >>> log_ticks(ax.yaxis, ticks=4)
+    >>> len(ax.yaxis.get_major_locator().tick_values(1e-9, 1e9)) <= 6  # two lie outside
+    True
+    """
+    axis.set_major_locator(LogLocator(base=10, numticks=ticks))
+
+
+def legend(ax: Axes) -> None:
+    """Show a legend if a line has a label.
+
+    >>> fig, ax = subplots()
+    >>> legend(ax)
+    >>> ax.get_legend() is None
+    True
+    """
+    if any(not label.startswith("_") for label in ax.get_legend_handles_labels()[1]):
+        ax.legend()

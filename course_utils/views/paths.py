@@ -1,0 +1,160 @@
+"""The path of a run on a curve or on contour lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from course_utils.run import Run
+from course_utils.views.curves import by_label
+from course_utils.views.figure import BLACK, INFEASIBLE, legend, line_style
+
+# ------------------------------------------------------------------------------ paths on a loss
+
+
+def trajectory(
+    ax: Axes,
+    problem: Any,
+    runs: Run | Mapping[str, Run],
+    xlim: tuple[float, float] | None = None,
+    ylim: tuple[float, float] | None = None,
+) -> Axes:
+    """Draw the path of the parameters on the curve (d = 1) or the contours (d = 2) of the loss.
+
+    Args:
+        ax: where to draw.
+        problem: a `problems.Problem` of one or two parameters.
+        runs: runs with `params` of shape (T + 1, d), labeled or not.
+        xlim, ylim: the window; by default the start, the minimum and what lies near them.
+
+    Raises:
+        ValueError: if a run has no recorded parameters, or not one or two of them.
+
+    Example:
+        >>> from course_utils.problems import shifted_square
+        >>> from course_utils.views.figure import subplots
+        >>> run = Run([0.1], [36.0], [12.0], 23.04, params=[[5.0], [3.8]])
+        >>> ax = trajectory(subplots()[1], shifted_square(), run)
+        >>> ax.lines[1].get_ydata().tolist()
+        [36.0, 23.04]
+    """
+    runs = by_label(runs)
+    paths = {label: _path(label, run) for label, run in runs.items()}
+    dimension = {path.shape[1] for path in paths.values()}
+    if len(dimension) != 1 or not dimension <= {1, 2}:
+        raise ValueError(f"runs must all have one or two parameters, got {sorted(dimension)}")
+    if dimension == {1}:
+        return _paths_on_curve(ax, problem, paths, xlim, ylim)
+    return _paths_on_contours(ax, problem, paths, xlim, ylim)
+
+
+def _path(label: str, run: Run) -> np.ndarray:
+    if run.params is None:
+        raise ValueError(f"runs[{label!r}] must have recorded params, got None")
+    if run.params.ndim != 2:
+        raise ValueError(f"runs[{label!r}].params must be (T + 1, d), got {run.params.shape}")
+    return run.params
+
+
+def _paths_on_curve(
+    ax: Axes, problem: Any, paths: Mapping[str, np.ndarray], xlim: Any, ylim: Any
+) -> Axes:
+    xlim = xlim or _window([path[:, 0] for path in paths.values()], _minimum(problem, 0))
+    draw_curve(ax, problem, xlim, ylim)
+    for i, (label, path) in enumerate(paths.items()):
+        with np.errstate(all="ignore"):
+            heights = problem.loss(path)
+        _path_line(ax, i, label, path[:, 0], heights, xlim, ax.get_ylim())
+    legend(ax)
+    return ax
+
+
+def draw_curve(ax: Axes, problem: Any, xlim: tuple, ylim: tuple | None = None) -> Axes:
+    """Draw the loss of a problem of one parameter over `xlim`, in gray."""
+    w = np.linspace(*xlim, 400)
+    loss = problem.loss(w[:, np.newaxis])
+    ax.plot(w, loss, color="#888888", ls="-", lw=3, zorder=1)
+    span = loss.max() - loss.min()
+    ax.set(xlim=xlim, ylim=ylim or (loss.min() - 0.06 * span, loss.max()))
+    ax.set(xlabel="parameter w", ylabel="loss")
+    return ax
+
+
+def _paths_on_contours(
+    ax: Axes, problem: Any, paths: Mapping[str, np.ndarray], xlim: Any, ylim: Any
+) -> Axes:
+    xlim = xlim or _window([path[:, 0] for path in paths.values()], _minimum(problem, 0))
+    ylim = ylim or _window([path[:, 1] for path in paths.values()], _minimum(problem, 1))
+    draw_contours(ax, problem, xlim, ylim)
+    for i, (label, path) in enumerate(paths.items()):
+        _path_line(ax, i, label, path[:, 0], path[:, 1], xlim, ylim)
+    legend(ax)
+    return ax
+
+
+def draw_contours(ax: Axes, problem: Any, xlim: tuple, ylim: tuple) -> Axes:
+    """Draw contours of the loss of a problem of two parameters, and a star at its minimum."""
+    x, y = np.meshgrid(np.linspace(*xlim, 161), np.linspace(*ylim, 121))
+    loss = problem.loss(np.stack([x, y], axis=-1))
+    # Levels that grow with the square are equally far apart on a parabola.
+    levels = loss.min() + (loss.max() - loss.min()) * np.linspace(0.03, 1, 13) ** 2
+    ax.contourf(x, y, loss, levels=[loss.min() - 1, *levels], cmap="Greys_r", alpha=0.2)
+    ax.contour(x, y, loss, levels=levels, colors="#AAAAAA", linewidths=0.9)
+    if problem.minimum is not None:
+        point = np.atleast_1d(problem.minimum)
+        ax.plot(*point, "*", ms=16, color="white", mec=BLACK, mew=1.2, zorder=4)
+    ax.grid(False)
+    ax.set(xlim=xlim, ylim=ylim, xlabel="parameter $w_1$", ylabel="parameter $w_2$")
+    return ax
+
+
+def _path_line(ax: Axes, i: int, label: str, x: Any, y: Any, xlim: Any, ylim: Any) -> None:
+    """A path with a dot per update, a ring at the start, and a cross where it leaves the frame."""
+    with np.errstate(invalid="ignore"):
+        inside = (x >= xlim[0]) & (x <= xlim[1]) & (y >= ylim[0]) & (y <= ylim[1])
+    out = int(np.argmin(inside)) if not inside.all() else len(x)
+    look = line_style(i)
+    shown = slice(
+        0, min(out + 1, len(x))
+    )  # with the first point outside: the line reaches the edge
+    finite = np.isfinite(x[shown]) & np.isfinite(y[shown])
+    ax.plot(
+        x[shown][finite],
+        y[shown][finite],
+        marker="o",
+        ms=5,
+        label=label or None,
+        zorder=3,
+        **{**look, "lw": 1.6},
+    )
+    ax.plot(x[:1], y[:1], "o", ms=12, mfc="white", mec=look["color"], mew=2.4, zorder=4)
+    if 0 < out < len(x):
+        ax.plot(x[out - 1], y[out - 1], "x", ms=12, mew=3, color=INFEASIBLE, zorder=5)
+        ax.annotate(
+            f"leaves at step {out}",
+            (x[out - 1], y[out - 1]),
+            (10, 0),
+            textcoords="offset points",
+            color=INFEASIBLE,
+            va="center",
+            bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
+        )
+
+
+def _minimum(problem: Any, axis: int) -> float | None:
+    return None if problem.minimum is None else float(np.atleast_1d(problem.minimum)[axis])
+
+
+def _window(paths: Sequence[np.ndarray], minimum: float | None) -> tuple[float, float]:
+    """A window around the starts and the minimum; a run that goes off does not widen it much."""
+    starts = [float(path[0]) for path in paths]
+    center = minimum if minimum is not None else float(np.mean(starts))
+    reach = max(max(abs(start - center) for start in starts), 1e-3)
+    points = np.concatenate([path[np.isfinite(path)] for path in paths])
+    near = points[np.abs(points - center) <= 1.6 * reach]
+    low, high = min(near.min(initial=center), center), max(near.max(initial=center), center)
+    pad = 0.12 * (high - low)
+    return (low - pad, high + pad)

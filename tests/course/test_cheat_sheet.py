@@ -1,0 +1,153 @@
+"""The reference pages say what the code does, cover everything, and are well formed."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+
+from course_utils import optimizers, schedules
+from course_utils.course import cheat_sheet, claims
+from course_utils.schedules import Schedule
+
+PAGES = {
+    "sheet": cheat_sheet.cheat_sheet,
+    "glossary": cheat_sheet.glossary,
+    "corrections": cheat_sheet.corrected,
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_tables_are_well_formed(name, tmp_path):
+    page = PAGES[name]()
+    for _, columns, rows in page.tables:
+        assert rows and all(len(row) == len(columns) for row in rows)
+        assert not any("|" in cell or "\n" in cell for row in rows for cell in row)
+        assert all(cell.count("$") % 2 == 0 for row in rows for cell in row)
+    assert repr(page).startswith(page.title) and page._repr_markdown_() == page.markdown
+    page.save(tmp_path / "page.md")
+    assert (tmp_path / "page.md").read_text(encoding="utf-8") == page.markdown
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_braces_of_formulas_are_balanced(name):
+    for formula in re.findall(r"\$([^$]+)\$", PAGES[name]().markdown):
+        assert formula.count("{") == formula.count("}")
+        assert formula.count(r"\left") == formula.count(r"\right")
+
+
+def table(heading):
+    page = cheat_sheet.cheat_sheet()
+    return next(rows for title, _, rows in page.tables if title.startswith(heading))
+
+
+def test_every_schedule_and_every_rule_is_on_the_sheet():
+    factories = {
+        name
+        for name, value in vars(schedules).items()
+        if inspect.isfunction(value)
+        and value.__module__ == schedules.__name__
+        and not name.startswith("_")
+        and inspect.signature(value).return_annotation in ("Schedule", Schedule)
+    }
+    left_out = {"custom", "join", "as_schedule"}  # no formula of their own
+    assert {row[0] for row in table("Schedules")} == factories - left_out
+    rules = {
+        name
+        for name, value in vars(optimizers).items()
+        if inspect.isclass(value) and issubclass(value, optimizers.Optimizer)
+    }
+    assert {row[0] for row in table("Update rules")} == rules - {"Optimizer"}
+
+
+def test_defaults_are_those_of_the_objects():
+    """Independent of signatures: the attributes of an object made with no arguments."""
+    for name, _, defaults in table("Update rules"):
+        rule = getattr(optimizers, name)()
+        stated = dict(part.split(" = ") for part in defaults.split(", "))
+        assert stated == {key: str(getattr(rule, key)) for key in stated}
+    rows = {name: defaults for name, _, defaults in table("Schedules")}
+    assert "alpha = 0.0" in rows["cosine"] and "t_mul = 2.0" in rows["cosine_restarts"]
+
+
+def test_formulas_name_the_mathematics():
+    rules = {name: formula for name, formula, _ in table("Update rules")}
+    assert r"\sqrt{s_t}" in rules["Adagrad"] and r"\hat v_t" in rules["Adam"]
+    assert all(formula.startswith("$") and len(formula) > 8 for formula in rules.values())
+
+
+RULES = {
+    "gradient descent": lambda lr: np.array([[1 - lr, 0.0], [0.0, 0.0]]),
+    # columns: w and the velocity v; the gradient of w²/2 is w
+    "momentum (heavy ball)": lambda lr: np.array([[1 - lr, -0.9 * lr], [1.0, 0.9]]),
+    "Nesterov": lambda lr: np.array([[1 - 1.9 * lr, -0.81 * lr], [1.0, 0.9]]),
+    "Adam": lambda lr: np.array([[1 - 0.1 * lr, -0.9 * lr], [0.1, 0.9]]),
+}
+
+
+@pytest.mark.parametrize(("name", "limit"), [(n, x) for n, _, x in cheat_sheet.limits_of(1.0)])
+def test_limits_are_where_the_spectral_radius_passes_one(name, limit):
+    radius = {f: abs(np.linalg.eigvals(RULES[name](f * limit))).max() for f in (0.999, 1.001)}
+    assert radius[0.999] < 1 < radius[1.001]
+
+
+def test_limits_scale_with_the_curvature():
+    ones, fours = cheat_sheet.limits_of(1.0), cheat_sheet.limits_of(4.0)
+    np.testing.assert_allclose([x for *_, x in ones], [4 * x for *_, x in fours])
+    with pytest.raises(ValueError, match="curvature"):
+        cheat_sheet.limits_of(0.0)
+    with pytest.raises(ValueError, match="beta"):
+        cheat_sheet.limits_of(1.0, beta=1.0)
+
+
+# --- glossary and corrections ------------------------------------------------------------------
+
+
+def test_glossary_is_complete_and_clean():
+    terms = cheat_sheet.terms()
+    assert len(terms) >= 70 and len({t.english for t in terms}) == len(terms)
+    assert [t.lesson for t in terms] == sorted(t.lesson for t in terms)
+    assert {t.lesson for t in terms} == set(range(1, 8))
+    for term in terms:
+        assert re.search("[\u4e00-\u9fff]", term.chinese) and term.english == term.english.strip()
+        assert not re.search("[\u4e00-\u9fff]", term.english)
+    traditional = "學習調優極實驗標數據"
+    assert not any(sign in term.chinese for term in terms for sign in traditional)
+
+
+def test_corrections_name_rows_once():
+    ids = [id for row in cheat_sheet.corrections() for id in row.ids]
+    assert len(ids) == len(set(ids)) and len(cheat_sheet.corrections()) >= 35
+    for id in ids:
+        claims.get(id)
+
+
+def test_corrections_do_not_contradict_the_lessons():
+    """What a correction is about must not have been found to hold in every lesson that tried it."""
+    from pathlib import Path
+
+    found = {}
+    for row in claims.ledger(Path(__file__).parents[2] / "notebooks"):
+        found.setdefault(row.claim.id, set()).add(row.entry.verdict)
+    holds = {"001-C11"}  # true, and misread: α is a fraction
+    # right in what they say, wrong in what they leave out
+    holds |= {"003-C20"}
+    for row in cheat_sheet.corrections():
+        for id in row.ids:
+            if id not in holds:
+                assert found.get(id) != {"holds"}, id
+
+
+def test_corrections_of_one_source():
+    rows = cheat_sheet.corrected("002").tables[0][2]
+    assert rows and all(row[0].startswith("002") for row in rows)
+    with pytest.raises(ValueError, match="source must be one of"):
+        cheat_sheet.corrected("005")
+
+
+def test_references_look_like_references():
+    for row in cheat_sheet.corrections():
+        for number in re.findall(r"arXiv:(\S+?)[;,]?(?:\s|$)", row.reference):
+            assert re.fullmatch(r"\d{4}\.\d{4,5}", number)
+        if row.reference:
+            assert re.search(r"\d{4}|TensorFlow|Keras|LeCun", row.reference)

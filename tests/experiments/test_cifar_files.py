@@ -1,0 +1,452 @@
+"""CIFAR-100 on disk and over the network: whatever goes wrong, nothing broken stays behind."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from course_utils.experiments import cifar_files
+from course_utils.experiments.cifar_files import (
+    FOLDER,
+    NAMES_FILE,
+    DataError,
+    load,
+    read,
+    write_synthetic,
+)
+from course_utils.experiments.datasets import (
+    CIFAR100_MEAN,
+    CIFAR100_STD,
+    cifar100,
+    synthetic_cifar100,
+)
+
+NAMES = "".join(f"name_{i}\n" for i in range(100)).encode()
+
+
+def records(n: int, seed: int = 0) -> bytes:
+    """n records of the format, every class equally often, made by hand."""
+    rng = np.random.default_rng(seed)
+    table = rng.integers(0, 256, (n, 3074)).astype(np.uint8)
+    table[:, 1] = np.arange(n) % 100
+    table[:, 0] = table[:, 1] // 5
+    return table.tobytes()
+
+
+TRAIN, TEST = records(200), records(100, seed=1)
+FILES = {"train.bin": TRAIN, "test.bin": TEST, NAMES_FILE: NAMES}
+
+
+def archive(files=FILES, extra=(), prefix=f"{FOLDER}/") -> bytes:
+    """A tar.gz of files under the folder, then `extra` members (TarInfo, content)."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=1) as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(prefix + name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+        for info, content in extra:
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+GOOD = archive()
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """The 'official' data set of these tests has 200 and 100 images."""
+    monkeypatch.setattr(cifar_files, "RECORDS", {"train": 200, "test": 100})
+    monkeypatch.setattr(cifar_files, "SHA256", hashlib.sha256(GOOD).hexdigest())
+    monkeypatch.setattr(cifar_files, "TIMEOUT", 0.3)
+    monkeypatch.setattr(cifar_files, "URL", "http://127.0.0.1:9/nothing-listens-here.tar.gz")
+    monkeypatch.delenv(cifar_files.VARIABLE, raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.requests += 1
+        mode, body = self.server.mode, self.server.body
+        if mode == "silent":
+            self.server.released.wait(5)
+            return
+        self.send_response(500 if mode == "500" else 404 if mode == "404" else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        half = len(body) // 2
+        if mode == "cut":
+            self.wfile.write(body[:half])
+        elif mode == "stall":
+            self.wfile.write(body[:half])
+            self.wfile.flush()
+            self.server.released.wait(5)
+        elif mode == "corrupt":
+            self.wfile.write(body[:half] + bytes([body[half] ^ 1]) + body[half + 1 :])
+        else:
+            self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd.mode, httpd.body, httpd.requests = "good", GOOD, 0
+    httpd.released = threading.Event()
+    httpd.handle_error = lambda *args: None  # clients that hang up
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    monkeypatch.setattr(cifar_files, "URL", f"http://127.0.0.1:{httpd.server_port}/c.tar.gz")
+    yield httpd
+    httpd.released.set()
+    httpd.shutdown()
+    httpd.server_close()
+    thread.join()
+
+
+# --- the download ------------------------------------------------------------------------------
+
+
+def test_the_first_call_downloads_and_the_second_does_not(server, tmp_path, capfd):
+    data = cifar100(tmp_path / "new" / "folder")
+    assert data.name == "CIFAR-100" and data.class_names[7] == "name_7" and data.classes == 100
+    expected = np.frombuffer(TRAIN, np.uint8).reshape(200, 3074)
+    np.testing.assert_array_equal(data.train.x.reshape(200, -1), expected[:, 2:])
+    np.testing.assert_array_equal(data.train.y, expected[:, 1])
+    assert [p.name for p in (tmp_path / "new" / "folder").iterdir()] == [FOLDER]
+    shown = capfd.readouterr()
+    assert "100%" in shown.err and str(tmp_path) not in shown.err + shown.out
+    again = cifar100(tmp_path / "new" / "folder", download=False)
+    np.testing.assert_array_equal(again.test.x, data.test.x)
+    assert server.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        ("cut", "the connection failed or broke off"),
+        ("stall", "did not answer for 0.3 seconds"),
+        ("silent", "did not answer for 0.3 seconds"),
+        ("corrupt", "not the file it should be"),
+        ("500", "the server answered 500"),
+        ("404", "the server answered 404"),
+    ],
+)
+def test_a_bad_download_leaves_nothing_and_says_what_to_do(server, tmp_path, mode, reason):
+    server.mode = mode
+    start = time.monotonic()
+    with pytest.raises(DataError) as caught:
+        load(tmp_path)
+    assert time.monotonic() - start < 4
+    message = str(caught.value)
+    assert reason in message and "What you can do" in message and "COURSE_CIFAR100" in message
+    assert list(tmp_path.iterdir()) == []
+    server.mode = "good"  # and the next call is not disturbed
+    assert len(load(tmp_path).labels["train"]) == 200
+
+
+def test_no_server_and_a_folder_that_cannot_be_written(tmp_path):
+    with pytest.raises(DataError, match="the connection failed or broke off"):
+        load(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"file cannot be written .* What you can do"):
+        load(tmp_path / "file")
+
+
+def test_pressing_stop_during_a_download_leaves_nothing(server, tmp_path, monkeypatch):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cifar_files, "_unpack", stop)
+    with pytest.raises(KeyboardInterrupt):
+        load(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+TWO = """
+import sys
+from course_utils.experiments import cifar_files
+cifar_files.URL, cifar_files.SHA256, folder = sys.argv[1:]
+cifar_files.RECORDS = {"train": 200, "test": 100}
+print(cifar_files.load(folder).images["train"].sum())
+"""
+
+
+def test_two_processes_at_once_do_not_spoil_each_other(server, tmp_path):
+    command = [sys.executable, "-c", TWO, cifar_files.URL, cifar_files.SHA256, str(tmp_path)]
+    here = Path(__file__).resolve().parents[2]
+    both = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=here)
+        for _ in range(2)
+    ]
+    sums = []
+    for process in both:
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err.decode()
+        sums.append(out.decode())
+    assert sums[0] == sums[1]
+    assert [p.name for p in tmp_path.iterdir()] == [FOLDER]
+
+
+def test_the_slower_of_two_uses_the_files_of_the_quicker(server, tmp_path, monkeypatch):
+    unpack = cifar_files._unpack
+
+    def meanwhile(path, folder):
+        unpack(path, folder)
+        if not (tmp_path / FOLDER).exists():
+            (tmp_path / FOLDER).mkdir()
+            for name, content in FILES.items():
+                (tmp_path / FOLDER / name).write_bytes(content)
+
+    monkeypatch.setattr(cifar_files, "_unpack", meanwhile)
+    assert len(load(tmp_path).labels["train"]) == 200
+    assert [p.name for p in tmp_path.iterdir()] == [FOLDER]
+
+
+# --- where the data are looked for --------------------------------------------------------------
+
+
+def place(folder: Path, files=FILES) -> Path:
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def test_offline_with_a_copy_at_hand(tmp_path, monkeypatch):
+    place(tmp_path / "copy" / FOLDER)
+    assert len(load(tmp_path / "copy", download=False).labels["test"]) == 100
+    assert len(load(str(tmp_path / "copy" / FOLDER), download=False).labels["test"]) == 100
+    monkeypatch.setenv(cifar_files.VARIABLE, str(tmp_path / "copy"))
+    assert len(load(download=False).labels["test"]) == 100
+    with pytest.raises(DataError, match=r"elsewhere, and download is False\. What you can do"):
+        load(tmp_path / "elsewhere", download=False)  # the argument wins
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_without_a_variable_the_cache_of_the_user_is_used(monkeypatch):
+    assert cifar_files.home().name == "learning-rate-course"
+    monkeypatch.setenv(cifar_files.VARIABLE, "~/data")
+    assert cifar_files.home() == Path.home() / "data"
+
+
+def test_an_archive_put_there_by_hand_is_checked_and_unpacked(tmp_path):
+    path = tmp_path / cifar_files.ARCHIVE
+    path.write_bytes(GOOD[:-100])
+    with pytest.raises(DataError, match="is not the official archive .* Delete it"):
+        load(tmp_path, download=False)
+    path.write_bytes(GOOD)
+    assert len(load(tmp_path, download=False).labels["train"]) == 200
+    assert sorted(p.name for p in tmp_path.iterdir()) == [FOLDER, cifar_files.ARCHIVE]
+
+
+# --- hostile and broken archives ---------------------------------------------------------------
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    return info
+
+
+def without(name: str) -> dict[str, bytes]:
+    return {key: value for key, value in FILES.items() if key != name}
+
+
+HOSTILE = {
+    "parent folder": (archive(extra=[(member("../evil.txt"), b"x")]), "not safe"),
+    "hidden in the middle": (archive(extra=[(member(f"{FOLDER}/../../evil"), b"x")]), "not safe"),
+    "absolute path": (archive(extra=[(member("/tmp/evil.txt"), b"x")]), "not safe"),
+    "symbolic link": (
+        archive(without("test.bin"), [(member(f"{FOLDER}/test.bin", tarfile.SYMTYPE, "/x"), b"")]),
+        "not safe",
+    ),
+    "hard link": (
+        archive(without("test.bin"), [(member(f"{FOLDER}/test.bin", tarfile.LNKTYPE, "/x"), b"")]),
+        "not safe",
+    ),
+    "device": (archive(extra=[(member(f"{FOLDER}/null", tarfile.CHRTYPE), b"")]), "not safe"),
+    "too large": (
+        archive({**without("train.bin"), "train.bin": TRAIN + b"x"}),
+        "claims 614,801 bytes, which is too many",
+    ),
+    "a file is missing": (archive(without("test.bin")), "it lacks test.bin"),
+    "in another folder": (archive(prefix="cifar/"), "it lacks .*test.bin"),
+    "truncated": (GOOD[: len(GOOD) // 2], "cannot be unpacked"),
+    "damaged": (GOOD[:2000] + b"\0" * 50 + GOOD[2050:], "cannot be unpacked"),
+    "no archive": (b"<html>Please log in</html>", "cannot be unpacked"),
+    "empty": (b"", "cannot be unpacked"),
+    "wrong size": (
+        archive({**without("test.bin"), "test.bin": TEST[:-1]}),
+        "test.bin is damaged: it has 307,399 bytes instead of 307,400",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_or_broken_archive_leaves_nothing_behind(server, tmp_path, monkeypatch, name):
+    body, reason = HOSTILE[name]
+    root = tmp_path / "inner" / "root"
+    server.body = body  # even if its checksum were the right one
+    monkeypatch.setattr(cifar_files, "SHA256", hashlib.sha256(body).hexdigest())
+    with pytest.raises(DataError, match=reason) as caught:
+        load(root)
+    assert "What you can do" in str(caught.value) and ".unfinished" not in str(caught.value)
+    assert list(root.iterdir()) == []
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["inner", "root"]
+    assert not Path("/tmp/evil.txt").exists()
+
+
+def test_harmless_extra_files_are_ignored(server, tmp_path, monkeypatch):
+    server.body = archive(extra=[(member(f"{FOLDER}/readme.html"), b"<p>"), (member("x"), b"y")])
+    monkeypatch.setattr(cifar_files, "SHA256", hashlib.sha256(server.body).hexdigest())
+    load(tmp_path)
+    assert sorted(os.listdir(tmp_path / FOLDER)) == sorted(FILES)
+
+
+# --- damaged files -----------------------------------------------------------------------------
+
+
+def changed(content: bytes, at: int, value: int) -> bytes:
+    return content[:at] + bytes([value]) + content[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("train.bin", TRAIN[:-3074], "has 611,726 bytes instead of 614,800"),
+        ("train.bin", b"", "has 0 bytes"),
+        ("test.bin", None, "it cannot be read"),
+        ("test.bin", changed(TEST, 0, 20), "a label is outside"),
+        ("test.bin", changed(TEST, 1, 100), "a label is outside"),
+        ("test.bin", changed(TEST, 1, 5), "not every class has 1 images"),
+        (NAMES_FILE, None, "it is missing or unreadable"),
+        (NAMES_FILE, b"apple\n" * 100, "1 different names instead of 100"),
+        (NAMES_FILE, b"\xff", "it is missing or unreadable"),
+    ],
+)
+def test_damaged_files_are_named(tmp_path, name, content, reason):
+    place(tmp_path / FOLDER)
+    (tmp_path / FOLDER / name).unlink()
+    if content is not None:
+        (tmp_path / FOLDER / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"{name} is damaged: .*{reason}.* Delete the folder"):
+        load(tmp_path, download=True)
+
+
+# --- the data set ------------------------------------------------------------------------------
+
+
+def test_bytes_are_normalized_color_by_color(tmp_path):
+    place(tmp_path / FOLDER)
+    data = cifar100(tmp_path)
+    assert data.train.x.dtype == np.uint8 and data.validation is None
+    assert list(data.splits) == ["train", "test"]
+    raw = np.frombuffer(TRAIN, np.uint8).reshape(200, 3074)[:, 2:].reshape(200, 3, 32, 32)
+    expected = np.stack(
+        [(raw[:, c] / 255 - CIFAR100_MEAN[c]) / CIFAR100_STD[c] for c in range(3)], axis=1
+    )
+    assert data.train.inputs().dtype == np.float32
+    np.testing.assert_allclose(data.train.inputs(), expected, atol=1e-5)
+    np.testing.assert_array_equal(data.train.inputs(slice(3)), data.train.inputs()[:3])
+
+
+def test_variants_keep_the_bytes_and_the_names(tmp_path):
+    data = synthetic_cifar100(tmp_path, n_train=400, n_test=100)
+    few = data.only_classes(2).subset(5).with_label_noise(0.5)
+    assert few.train.x.dtype == np.uint8 and few.train.mean == CIFAR100_MEAN
+    assert few.class_names == ("synthetic_00", "synthetic_01") and few.classes == 2
+    np.testing.assert_array_equal(few.test.x, data.test.x[data.test.y < 2])
+    centered = data.centered()
+    assert centered.train.x.dtype == np.float32
+    assert abs(centered.train.x.mean(axis=0)).max() < 1e-6
+    mean = data.train.inputs().mean(axis=0, dtype=np.float64)
+    np.testing.assert_allclose(centered.test.x, data.test.inputs() - mean, atol=1e-6)
+
+
+def test_held_out_images_are_training_images_that_are_not_trained_on(tmp_path):
+    place(tmp_path / FOLDER)
+    whole, data = cifar100(tmp_path), cifar100(tmp_path, n_validation=50)
+    assert data.name == "CIFAR-100, 50 held out"
+    assert (len(data.train), len(data.validation), len(data.test)) == (150, 50, 100)
+    key = lambda split: [x.tobytes() for x in split.x]  # noqa: E731
+    assert sorted(key(data.train) + key(data.validation)) == sorted(key(whole.train))
+    np.testing.assert_array_equal(
+        data.validation.x, cifar100(tmp_path, n_validation=50).validation.x
+    )
+
+
+def test_synthetic_data_are_learnable_marked_and_reproducible(tmp_path):
+    data = synthetic_cifar100(tmp_path / "a", n_train=600, n_test=200, seed=3)
+    assert "synthetic" in data.name and all("synthetic" in name for name in data.class_names)
+    assert "synthetic" in cifar100(tmp_path / "a").name
+    assert "Not the data set" in (tmp_path / "a" / cifar_files.SYNTHETIC_FILE).read_text()
+    centers = np.stack([data.train.inputs()[data.train.y == k].mean(axis=0) for k in range(100)])
+    distance = ((data.test.inputs()[:, None] - centers[None]) ** 2).sum(axis=(2, 3, 4))
+    assert (distance.argmin(axis=1) == data.test.y).mean() > 0.9  # nearest class mean; chance 0.01
+    same = synthetic_cifar100(tmp_path / "b", n_train=600, n_test=200, seed=3)
+    other = synthetic_cifar100(tmp_path / "c", n_train=600, n_test=200, seed=4)
+    np.testing.assert_array_equal(same.train.x, data.train.x)
+    assert (other.train.x != data.train.x).any()
+    assert read(tmp_path / "a").synthetic
+
+
+def test_real_data_are_not_overwritten(tmp_path):
+    place(tmp_path / "real")
+    with pytest.raises(ValueError, match="must not hold real data"):
+        write_synthetic(tmp_path / "real")
+    assert (tmp_path / "real" / "train.bin").read_bytes() == TRAIN
+
+
+@pytest.mark.parametrize("inside", [".", FOLDER])
+@pytest.mark.parametrize("name", ["train.bin", "test.bin"])
+def test_a_part_of_real_data_is_enough_to_refuse(tmp_path, inside, name):
+    (tmp_path / inside).mkdir(exist_ok=True)
+    (tmp_path / inside / name).write_bytes(b"real")
+    with pytest.raises(ValueError, match=rf"must not hold real data, got .*{name}"):
+        write_synthetic(tmp_path, n_train=2, n_test=2)
+    assert (tmp_path / inside / name).read_bytes() == b"real"
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [name]
+
+
+def test_synthetic_data_make_way_for_others(tmp_path):
+    for folder in (tmp_path / FOLDER, tmp_path, tmp_path):
+        write_synthetic(folder, n_train=2, n_test=2)
+    assert load(tmp_path, download=False).synthetic
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda path: cifar100(3), TypeError, "root must be the path of a folder, got 3"),
+        (lambda path: cifar100(path, download=1), TypeError, "download must be True or False"),
+        (lambda path: cifar100(path, n_validation=-1), ValueError, "n_validation must be 0 or"),
+        (lambda path: cifar100(path, n_validation=200), ValueError, "must be less than 200"),
+        (lambda path: cifar100(path, n_validation=0.5), TypeError, "n_validation must be an int"),
+        (lambda path: synthetic_cifar100(path / "n", 0), ValueError, "n_train must be 1 or"),
+        (lambda path: synthetic_cifar100(path / "n", 9, 0), ValueError, "n_test must be 1 or"),
+        (lambda path: synthetic_cifar100(path / "n", 9, 9, -1), ValueError, "seed must be 0 or"),
+        (lambda path: synthetic_cifar100(path / "n", 9.5), TypeError, "n_train must be an int"),
+    ],
+)
+def test_bad_input(tmp_path, call, error, message):
+    place(tmp_path / FOLDER)
+    with pytest.raises(error, match=message):
+        call(tmp_path)
+    assert not (tmp_path / "n").exists()

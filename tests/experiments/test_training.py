@@ -1,0 +1,569 @@
+"""The torch loop: the same as a sweep and as a plain loop, stoppable, resumable."""
+
+import json
+import math
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from course_utils import optimizers, sampling
+from course_utils.experiments import training
+from course_utils.experiments.datasets import Data, Split, digits
+from course_utils.experiments.devices import best_device
+from course_utils.experiments.models import mlp
+from course_utils.experiments.sweep import sweep
+from course_utils.experiments.training import (
+    accuracy,
+    evaluate,
+    half_squared_distance,
+    mean_loss,
+    train,
+)
+from course_utils.run import Run
+from course_utils.schedules import constant, cosine, exponential
+
+DATA = digits()
+SIZES = (64, 24, 10)
+
+
+def test_the_textbook_loop_gives_the_same_weights():
+    model, textbook = mlp(SIZES, seed=1), mlp(SIZES, seed=1)
+    schedule = cosine(0.3, 40)
+    run = train(model, DATA, schedule=schedule, steps=40, batch_size=25, seed=5)
+
+    optimizer = torch.optim.SGD(textbook.parameters(), lr=0.3)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: schedule(t) / 0.3)
+    x, y = torch.tensor(DATA.train.x), torch.tensor(DATA.train.y)
+    losses, rates = [], []
+    for batch in sampling.batch_order(1000, 25, 40, seed=5):
+        loss = nn.functional.cross_entropy(textbook(x[batch]), y[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+        losses.append(loss.item())
+    np.testing.assert_allclose(run.loss, losses, rtol=1e-6)
+    np.testing.assert_allclose(run.lr, rates, rtol=1e-12)
+    for ours, theirs in zip(model.parameters(), textbook.parameters()):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+NAMES = {
+    "sgd": (optimizers.GradientDescent(), 0.1),
+    "momentum": (optimizers.GradientDescent(0.9), 0.02),
+    "nesterov": (optimizers.GradientDescent(0.9, nesterov=True), 0.02),
+    "adagrad": (optimizers.Adagrad(), 0.02),
+    "rmsprop": (optimizers.RMSprop(), 0.001),
+    "adam": (optimizers.Adam(), 0.002),
+    "adamw": (optimizers.AdamW(), 0.002),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_train_and_sweep_agree(name):
+    rule, lr = NAMES[name]
+    settings = {"steps": 40, "batch_size": 50, "l2": 0.002, "loss": "mse"}
+    schedule = exponential(lr, 20, 0.5)
+    swept = sweep(
+        [schedule], [3], data=DATA, hidden=(24,), activation="tanh", optimizer=rule, **settings
+    )
+    model = mlp(SIZES, "tanh", seed=3)
+    run = train(model, DATA, optimizer=name, schedule=schedule, seed=3, **settings)
+    expected = swept.run(0, 0)
+    np.testing.assert_array_equal(run.lr, expected.lr)
+    np.testing.assert_allclose(run.loss, expected.loss, rtol=1e-5)
+    np.testing.assert_allclose(run.grad_norm, expected.grad_norm, rtol=1e-4)
+    assert run.final_loss == pytest.approx(expected.final_loss, rel=1e-5)
+    assert accuracy(model, DATA.validation) == pytest.approx(
+        swept.final("validation_accuracy")[0, 0], abs=1e-6
+    )
+
+
+def test_full_batch_agrees_with_sweep():
+    settings = {"steps": 15, "batch_size": None}
+    run = train(mlp(SIZES, seed=0), DATA, schedule=0.5, **settings)
+    swept = sweep([0.5], [0], data=DATA, hidden=(24,), **settings)
+    np.testing.assert_allclose(run.loss, swept.loss[0, 0], rtol=1e-5)
+
+
+def test_a_constructor_is_an_optimizer_too():
+    named = train(mlp(SIZES, seed=0), DATA, optimizer="momentum", schedule=0.02, steps=10)
+    made = train(
+        mlp(SIZES, seed=0),
+        DATA,
+        optimizer=lambda params: torch.optim.SGD(params, lr=123.0, momentum=0.9),
+        schedule=0.02,
+        steps=10,
+    )
+    np.testing.assert_array_equal(named.loss, made.loss)
+    np.testing.assert_array_equal(made.lr, np.full(10, 0.02))  # 123 never acts
+
+
+def test_observers_see_the_model_in_evaluation_mode_at_their_steps():
+    model = nn.Sequential(nn.Linear(64, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 10))
+    modes = []
+
+    def validation(model):
+        modes.append(model.training)
+        return accuracy(model, DATA.validation)
+
+    observers = {"validation_accuracy": validation, "loss": lambda m: mean_loss(m, DATA.train)}
+    run = train(model, DATA, steps=25, observers=observers, observe_every=10)
+    assert run.metrics["step"].tolist() == [0, 10, 20, 25]
+    assert modes == [False] * 4 and model.training
+    assert run.metrics["loss"][-1] == run.final_loss
+    assert run.metrics["validation_accuracy"][-1] == accuracy(model, DATA.validation)
+
+
+def test_the_global_generator_is_left_alone_and_dropout_follows_the_seed():
+    def losses(seed):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(64, 16), nn.Dropout(0.5), nn.Linear(16, 10))
+        before = torch.get_rng_state()
+        run = train(model, DATA, steps=5, seed=seed, batch_size=None)
+        assert torch.equal(before, torch.get_rng_state())
+        return run.loss
+
+    np.testing.assert_array_equal(losses(0), losses(0))
+    assert (losses(0) != losses(1)).any()
+
+
+def test_divergence_is_recorded_and_ends_the_work():
+    calls = []
+    run = train(
+        mlp(SIZES, seed=0), DATA, schedule=1e6, steps=500, batch_size=10, loss="mse",
+        observers={"calls": lambda model: calls.append(1) or 0.0}, observe_every=10,
+    )  # fmt: skip
+    assert run.diverged and run.steps == 500 and np.isnan(run.loss[-1])
+    np.testing.assert_array_equal(run.lr, np.full(500, 1e6))
+    assert len(calls) < 15 and np.isnan(run.metrics["calls"][-1])
+
+
+def stop_after(steps):
+    """An observer that presses stop once the model has made so many updates."""
+
+    def observer(model):
+        observer.calls += 1
+        if observer.calls > steps:
+            raise KeyboardInterrupt
+        return float(observer.calls)
+
+    observer.calls = 0
+    return {"calls": observer}
+
+
+def test_pressing_stop_keeps_what_was_recorded():
+    run = train(mlp(SIZES, seed=0), DATA, steps=50, observers=stop_after(7), observe_every=1)
+    whole = train(mlp(SIZES, seed=0), DATA, steps=50)
+    assert run.meta["interrupted"] and not whole.meta["interrupted"]
+    assert run.steps == 7
+    np.testing.assert_array_equal(run.loss, whole.loss[:7])
+    assert np.isfinite(run.final_loss)
+
+
+RESUMABLE = {
+    "schedule": cosine(0.02, 60),
+    "optimizer": "momentum",
+    "steps": 60,
+    "batch_size": 100,
+    "checkpoint_every": 8,
+    "observe_every": 7,
+}
+
+
+def dropout_network():
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Linear(64, 16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 10))
+
+
+def observe(extra=None):
+    return {"weight": lambda model: model[0].weight[0, 0].item()} | (extra or {})
+
+
+def assert_same(run, model, other, other_model):
+    np.testing.assert_array_equal(run.loss, other.loss)
+    np.testing.assert_array_equal(run.lr, other.lr)
+    np.testing.assert_array_equal(run.grad_norm, other.grad_norm)
+    np.testing.assert_array_equal(run.metrics["weight"], other.metrics["weight"])
+    assert run.final_loss == other.final_loss
+    for ours, theirs in zip(model.parameters(), other_model.parameters()):
+        assert torch.equal(ours, theirs)
+
+
+def test_interrupted_and_resumed_equals_uninterrupted(tmp_path):
+    reference_model = dropout_network()
+    reference = train(reference_model, DATA, observers=observe(), **RESUMABLE)
+
+    path = tmp_path / "run.pt"
+    model = dropout_network()
+    state = {"calls": 0}
+
+    def weight(model):  # the same metric, but stop is pressed between two checkpoints
+        state["calls"] += 1
+        if state["calls"] == 5:
+            raise KeyboardInterrupt
+        return model[0].weight[0, 0].item()
+
+    part = train(model, DATA, observers={"weight": weight}, checkpoint=path, **RESUMABLE)
+    assert part.steps == 28 and part.meta["interrupted"]
+    model, untouched = (mlp((64, 16, 16, 10), seed=0) for _ in range(2))
+    with pytest.raises(ValueError, match=r"belongs to another training \(model differ"):
+        train(model, DATA, observers=observe(), checkpoint=path, **RESUMABLE)
+    for ours, theirs in zip(model.parameters(), untouched.parameters()):
+        assert torch.equal(ours, theirs)  # not even the layer that would fit is loaded
+    model = dropout_network()
+    resumed = train(model, DATA, observers=observe(), checkpoint=path, **RESUMABLE)
+    assert_same(resumed, model, reference, reference_model)
+
+    again_model = dropout_network()  # a finished training is read back, not repeated
+    again = train(again_model, DATA, observers=observe(), checkpoint=path, **RESUMABLE)
+    assert_same(again, again_model, reference, reference_model)
+    assert list(tmp_path.iterdir()) == [path]  # no temporary file is left behind
+
+
+def test_killed_in_the_middle_of_an_epoch_and_resumed_equals_uninterrupted(tmp_path):
+    """The process dies without any chance to clean up; the next one finds the last checkpoint."""
+    script = """
+        import os, sys
+        sys.path[:0] = {paths!r}
+        from test_training import DATA, RESUMABLE, dropout_network, observe, train
+
+        calls = []
+        def die(model):
+            calls.append(1)
+            if len(calls) == 5:
+                os._exit(9)
+            return model[0].weight[0, 0].item()
+
+        observers = {{"weight": die}}
+        train(dropout_network(), DATA, observers=observers, checkpoint={path!r}, **RESUMABLE)
+    """
+    path = tmp_path / "run.pt"
+    here = Path(__file__).parents[0]
+    code = textwrap.dedent(script).format(paths=[str(here), str(here.parents[1])], path=str(path))
+    died = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert died.returncode == 9, died.stderr
+    assert torch.load(path, weights_only=True)["done"] == 24  # 28 updates were done
+
+    model, reference_model = dropout_network(), dropout_network()
+    resumed = train(model, DATA, observers=observe(), checkpoint=path, **RESUMABLE)
+    reference = train(reference_model, DATA, observers=observe(), **RESUMABLE)
+    assert_same(resumed, model, reference, reference_model)
+
+
+def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
+    with pytest.raises(ValueError, match=r"belongs to another training \(schedule differ\)"):
+        train(mlp(SIZES, seed=0), DATA, steps=3, schedule=0.2, checkpoint=path)
+    with pytest.raises(ValueError, match=r"belongs to another training \(observers differ\)"):
+        train(mlp(SIZES, seed=0), DATA, steps=3, observers={"a": lambda m: 0.0}, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match="cannot be read; delete it to start anew"):
+        train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
+
+
+def test_a_checkpoint_knows_when_it_was_observed_and_on_how_much_data(tmp_path):
+    path, settings = tmp_path / "run.pt", {"observers": {"a": lambda m: 0.0}, "batch_size": 100}
+    train(mlp(SIZES, seed=0), DATA, steps=3, observe_every=1, checkpoint=path, **settings)
+    with pytest.raises(ValueError, match=r"another training \(observe_at differ\)"):
+        train(mlp(SIZES, seed=0), DATA, steps=3, observe_every=2, checkpoint=path, **settings)
+    fewer = replace(DATA, train=DATA.train.take(slice(500)))  # under the same name
+    with pytest.raises(ValueError, match=r"another training \(examples differ\)"):
+        train(mlp(SIZES, seed=0), fewer, steps=3, observe_every=1, checkpoint=path, **settings)
+
+
+def test_a_checkpoint_of_an_older_version_is_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    run = train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
+    content = torch.load(path, weights_only=True)
+    older = {k: v for k, v in run.meta.items() if k not in ("interrupted", "seconds")}
+    torch.save(content | {"meta": json.dumps(older)}, path)
+    with pytest.raises(ValueError, match=r"another training \(observe_at, examples differ\)"):
+        train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
+
+
+def test_a_checkpoint_is_read_into_the_memory_of_the_cpu(tmp_path, monkeypatch):
+    """There Adam counts its steps, wherever the network is."""
+    settings = {"steps": 3, "optimizer": "adam", "checkpoint": tmp_path / "run.pt"}
+    train(mlp(SIZES, seed=0), DATA, **settings)
+    places = []
+
+    def load(*args, map_location, **options):
+        places.append(str(map_location))
+        raise OSError
+
+    monkeypatch.setattr(torch, "load", load)
+    with pytest.raises(ValueError, match="cannot be read"):
+        train(mlp(SIZES, seed=0), DATA, device="meta", **settings)
+    assert places == ["cpu"]
+
+
+def test_a_failed_save_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "run.pt"
+    train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
+    before = path.read_bytes()
+
+    def disk_full(*args, **kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(torch, "save", disk_full)
+    with pytest.raises(OSError, match="No space left"):
+        train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+# --- images, bytes, devices, number formats ----------------------------------------------------
+
+
+def images(n=48, classes=4):
+    """Small pictures as bytes, one color channel brighter per class."""
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % classes
+    x = rng.integers(0, 100, (n, 3, 8, 8))
+    x[np.arange(n), y % 3] += 60 + 40 * (y[:, None, None] // 3)
+    split = Split(x.astype(np.uint8), y, mean=(0.3, 0.3, 0.4), std=(0.2, 0.25, 0.2))
+    return Data(split, None, split, "pictures", classes)
+
+
+def small_cnn(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3), nn.ReLU(),
+        nn.Flatten(), nn.Linear(32, 4),
+    )  # fmt: skip
+
+
+def test_bytes_train_like_the_normalized_images():
+    data = images()
+    floats = replace(data, train=Split(data.train.inputs(), data.train.y))
+    settings = {"optimizer": "adam", "schedule": 0.01, "steps": 30, "batch_size": 16}
+    run, other = (train(small_cnn(), d, **settings) for d in (data, floats))
+    np.testing.assert_allclose(run.loss, other.loss, rtol=1e-4)
+    assert run.final_loss < 0.5 * run.loss[0]
+
+
+def test_the_layout_changes_no_result(monkeypatch):
+    settings = {"schedule": 0.05, "steps": 20, "batch_size": 16}
+    run = train(small_cnn(), images(), **settings)
+    monkeypatch.setattr(training, "image_layout", lambda *args: torch.channels_last)
+    model = small_cnn()
+    other = train(model, images(), **settings)
+    assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    np.testing.assert_allclose(run.loss, other.loss, rtol=1e-4)
+
+
+def test_bfloat16_is_close_but_not_equal_and_leaves_the_weights_float32():
+    settings = {"optimizer": "adam", "schedule": 0.005, "steps": 30, "batch_size": 16}
+    model = small_cnn()
+    run = train(small_cnn(), images(), **settings)
+    formats = set()
+    model[0].register_forward_hook(lambda *args: formats.add((args[0].training, args[2].dtype)))
+    half = train(model, images(), precision="bfloat16", **settings)
+    # Training in bfloat16, the final loss in float32.
+    assert formats == {(True, torch.bfloat16), (False, torch.float32)}
+    assert (run.loss != half.loss).any()
+    np.testing.assert_allclose(half.loss, run.loss, rtol=0.1, atol=0.03)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert half.meta["precision"] == "bfloat16"
+
+
+def test_auto_finds_a_device():
+    model = small_cnn()
+    train(model, images(), steps=1, batch_size=16, device="auto")
+    assert next(model.parameters()).device.type == best_device().type
+
+
+def test_observers_may_return_arrays_and_work_once_per_epoch():
+    observers = {"pair": lambda m: [accuracy(m, DATA.test), 2.0], "one": lambda m: 1}
+    run = train(
+        mlp(SIZES, seed=0), DATA, epochs=3, batch_size=250, observers=observers,
+        observe_every="epoch",
+    )  # fmt: skip
+    assert run.metrics["step"].tolist() == [0, 4, 8, 12]
+    assert run.metrics["pair"].shape == (4, 2) and run.metrics["one"].shape == (4,)
+    assert (run.metrics["pair"][:, 1] == 2).all()
+    again = Run.from_json(run.to_json()).metrics["pair"]
+    np.testing.assert_array_equal(again, run.metrics["pair"])
+
+
+def test_out_of_time_is_a_stop_and_the_same_call_goes_on(tmp_path):
+    settings = {
+        "steps": 5, "batch_size": 100, "observers": {"pair": lambda m: [1.0, m[0].bias[0].item()]},
+        "observe_every": 2,
+    }  # fmt: skip
+    reference_model = mlp(SIZES, seed=0)
+    reference = train(reference_model, DATA, **settings)
+    pieces, unfinished = 0, True
+    while unfinished:
+        model = mlp(SIZES, seed=0)
+        run = train(model, DATA, checkpoint=tmp_path / "run.pt", max_seconds=1e-9, **settings)
+        pieces, unfinished = pieces + 1, run.meta["interrupted"]
+    assert pieces == 5  # each call makes one update at least
+    np.testing.assert_array_equal(run.loss, reference.loss)
+    np.testing.assert_array_equal(run.metrics["pair"], reference.metrics["pair"])
+    assert run.meta["seconds"] > 0
+    for ours, theirs in zip(model.parameters(), reference_model.parameters()):
+        assert torch.equal(ours, theirs)
+
+
+def test_the_final_loss_of_a_large_training_set_is_that_of_a_part(monkeypatch):
+    monkeypatch.setattr(training, "_FINAL_ROWS", 100)
+    model = mlp(SIZES, seed=0)
+    run = train(model, DATA, steps=2)
+    assert run.final_loss == mean_loss(model, DATA.train.take(slice(100)))
+
+
+def test_half_squared_distance_is_its_formula():
+    z = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 3.0]])
+    # by hand: (1 + 1 + 0) / 2 = 1 and (0 + 0 + 4) / 2 = 2
+    assert half_squared_distance(z, torch.tensor([1, 2])).item() == pytest.approx(1.5)
+
+
+def test_measures_of_a_whole_split():
+    model = mlp(SIZES, seed=0)
+    z = model(torch.tensor(DATA.train.x)).detach()
+    y = torch.tensor(DATA.train.y)
+    assert mean_loss(model, DATA.train) == pytest.approx(nn.functional.cross_entropy(z, y).item())
+    assert mean_loss(model, DATA.train, "mse") == pytest.approx(half_squared_distance(z, y).item())
+    both = evaluate(model, DATA.train, "mse")
+    assert both.tolist() == [mean_loss(model, DATA.train, "mse"), accuracy(model, DATA.train)]
+    assert accuracy(model, DATA.train) == (z.argmax(1) == y).double().mean().item()
+
+
+def test_the_record_is_json():
+    run = train(mlp(SIZES, seed=0), DATA, steps=2, schedule=constant(0.1))
+    assert Run.from_json(run.to_json()).meta == run.meta
+
+
+def model():
+    return mlp((64, 10), seed=0)
+
+
+def growing():
+    """An observer that returns one number more each time."""
+    values = []
+
+    def observer(model):
+        values.append(1.0)
+        return values
+
+    return observer
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: train("mlp", DATA, steps=1), TypeError, "model must be a torch.nn.Module"),
+        (lambda: train(nn.ReLU(), DATA, steps=1), ValueError, "at least one trainable parameter"),
+        (lambda: train(model(), DATA.train, steps=1), TypeError, "data must be a Data"),
+        (
+            lambda: train(model(), DATA, steps=1, optimizer="sdg"),
+            ValueError,
+            "optimizer must be one",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, optimizer=None),
+            ValueError,
+            "optimizer must be one",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, schedule=-0.1),
+            ValueError,
+            "lr must be greater than",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, schedule=math.nan),
+            ValueError,
+            "lr must be a finite",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, schedule="cosine"),
+            TypeError,
+            "lr must be a number",
+        ),
+        (lambda: train(model(), DATA), ValueError, "either steps or epochs"),
+        (lambda: train(model(), DATA, steps=1, epochs=1), ValueError, "either steps or epochs"),
+        (lambda: train(model(), DATA, steps=0), ValueError, "steps must be 1 or greater"),
+        (lambda: train(model(), DATA, epochs=1.5), TypeError, "epochs must be an integer"),
+        (lambda: train(model(), DATA, steps=1, batch_size=0), ValueError, "batch_size must be 1"),
+        (
+            lambda: train(model(), DATA, steps=1, batch_size=1001),
+            ValueError,
+            "batch_size must be at",
+        ),
+        (lambda: train(model(), DATA, steps=1, loss="mae"), ValueError, "loss must be one of"),
+        (lambda: train(model(), DATA, steps=1, l2=-1), ValueError, "l2 must be 0 or greater"),
+        (lambda: train(model(), DATA, steps=1, seed=-1), ValueError, "seed must be 0 or greater"),
+        (
+            lambda: train(model(), DATA, steps=1, device="gpu0"),
+            ValueError,
+            "device must be 'auto' or a device",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, observers=[accuracy]),
+            TypeError,
+            "observers must be",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, observers={"accuracy": 0.9}),
+            TypeError,
+            "observers must be a dict",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, observers={"step": accuracy}),
+            ValueError,
+            "observers must not be called 'step'",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, observe_every=0),
+            ValueError,
+            "^observe_every must be 1",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, checkpoint="/no/such/folder/run.pt"),
+            ValueError,
+            "checkpoint must be in an existing folder",
+        ),
+        (lambda: train(model(), DATA, steps=1, checkpoint=3), TypeError, "checkpoint must be"),
+        (
+            lambda: train(model(), DATA, steps=1, checkpoint_every=0),
+            ValueError,
+            "checkpoint_every must be 1 or greater",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, precision="float16"),
+            ValueError,
+            "precision must be one of 'float32', 'bfloat16'",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, max_seconds=0),
+            ValueError,
+            "max_seconds must be greater than 0",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, observe_every="epochs"),
+            TypeError,
+            "^observe_every must be an integer",
+        ),
+        (
+            lambda: train(model(), DATA, steps=2, observe_every=1, observers={"a": growing()}),
+            ValueError,
+            r"observers\['a'\] must return the same shape each time, got \(2,\) after \(1,\)",
+        ),
+        (lambda: mean_loss(model(), DATA.test, "mae"), ValueError, "loss must be one of"),
+        (lambda: mean_loss(model(), DATA), TypeError, "split must be a Split"),
+        (lambda: accuracy(model, DATA.test), TypeError, "model must be a torch.nn.Module"),
+    ],
+)
+def test_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -1,0 +1,228 @@
+"""Every checker of lesson 3 accepts its solution, knows its stub, and explains typical mistakes."""
+
+import math
+
+import numpy as np
+import pytest
+from exercise_table import check_lesson
+
+from course_utils.lessons.lesson03 import exercises as ex
+from course_utils.lessons.lesson03.broken_programs import BATCHES, STRIPS, record
+from course_utils.schedules import constant, cosine, natural_exponential
+
+
+def alpha_as_a_rate(t, lr, decay_steps, alpha):
+    return alpha + (lr - alpha) * 0.5 * (1 + np.cos(np.pi * min(t / decay_steps, 1)))
+
+
+def climbs_back(t, lr, decay_steps, alpha):
+    return lr * ((1 - alpha) * 0.5 * (1 + np.cos(np.pi * t / decay_steps)) + alpha)
+
+
+def without_alpha(t, lr, decay_steps, alpha):
+    return lr * 0.5 * (1 + np.cos(np.pi * min(t / decay_steps, 1)))
+
+
+def a_straight_line(t, lr, decay_steps, alpha):
+    return lr * (1 - (1 - alpha) * min(t / decay_steps, 1))
+
+
+def starts_at_the_floor(t, lr, decay_steps, alpha):
+    return lr * ((1 - alpha) * 0.5 * (1 - np.cos(np.pi * min(t / decay_steps, 1))) + alpha)
+
+
+def alpha_added(t, lr, decay_steps, alpha):
+    return lr * (0.5 * (1 + np.cos(np.pi * min(t / decay_steps, 1))) + alpha)
+
+
+def warmup_plus_one(t, lr, warmup_steps, decay_steps):
+    if t < warmup_steps:
+        return lr * (t + 1) / warmup_steps
+    return ex.my_warmup(t, lr, warmup_steps, decay_steps)
+
+
+def warmup_not_shifted(t, lr, warmup_steps, decay_steps):
+    return lr * t / warmup_steps if t < warmup_steps else cosine(lr, decay_steps)(t)
+
+
+def warmup_climbs_back(t, lr, warmup_steps, decay_steps):
+    if t < warmup_steps:
+        return lr * t / warmup_steps
+    return lr * 0.5 * (1 + np.cos(np.pi * (t - warmup_steps) / decay_steps))
+
+
+def warmup_within_the_budget(t, lr, warmup_steps, decay_steps):
+    return ex.my_warmup(t, lr, warmup_steps, decay_steps - warmup_steps)
+
+
+def warmup_from_a_third(t, lr, warmup_steps, decay_steps):
+    if t < warmup_steps:
+        return lr * (1 / 3 + 2 / 3 * t / warmup_steps)
+    return ex.my_warmup(t, lr, warmup_steps, decay_steps)
+
+
+def changes_at_the_boundary(t, boundaries, values):
+    for boundary, value in zip(boundaries, values):
+        if t < boundary:
+            return value
+    return values[-1]
+
+
+def changes_too_late(t, boundaries, values):
+    return ex.my_piecewise(t - 1, boundaries, values)
+
+
+def never_the_last(t, boundaries, values):
+    return values[0] if t <= boundaries[0] else values[1]
+
+
+def backwards(t, boundaries, values):
+    return ex.my_piecewise(t, boundaries, values[::-1])
+
+
+def strip_answers(right):
+    return {letter: f"{letter}: then" for letter in "ABCDEFG" if letter != right} | {
+        "H": "one of",
+        3: "letter",
+    }
+
+
+WRONG = {
+    "half_the_rate": {
+        0.026: "stay the same",
+        0.0065: "quarter",
+        0.052: "lower",
+        0.0: "never stops",
+        0.02: "half",
+    },
+    "decay_or_not": {"A": "slows the run down", "c": "logarithmic", "D": "one of", 2: "letter"},
+    "where_it_freezes": {
+        -1: "infinite sum",
+        5: "does move",
+        4.88: "one step",
+        3.8: "slope falls",
+        0: "multiplied",
+    },
+    "keras_decay": {
+        1: "first update",
+        0.5: "million",
+        0.9999: "epochs",
+        0.9062: "subtracts",
+        0.1: "divide",
+    },
+    "restarts": {"A": "paired", "B": "measurable", "yes": "one of"},
+    "write_cosine": {
+        alpha_as_a_rate: "fraction",
+        climbs_back: "climbs back",
+        without_alpha: "Where is alpha",
+        a_straight_line: "half a cosine",
+        starts_at_the_floor: "step 0",
+        (lambda *arguments: arguments[9]): "IndexError",
+    },
+    "write_warmup": {
+        warmup_plus_one: "one step early",
+        warmup_not_shifted: "t − W",
+        warmup_climbs_back: "stay at 0",
+        warmup_within_the_budget: "D steps",
+        warmup_from_a_third: "must be 0",
+    },
+    "fix_boundary": {
+        changes_at_the_boundary: "MultiStepLR",
+        changes_too_late: "right after",
+        never_the_last: "last boundary",
+        backwards: "step 0",
+    },
+    "gamma_per_update": {
+        0.96: "0.08",
+        0.96**62: "root",
+        0.96 / 62: "dividing",
+        1 - 0.04 / 62: "exact",
+        1.0: "62 times",
+    },
+    "natural_rate": {
+        0.96: "0.38",
+        0.04: "close",
+        math.log(0.96): "sign",
+        math.exp(-0.96): "direction",
+        1: "solve",
+    },
+    "area_of_a_cosine": {
+        465: "constant",
+        0.25: "mean",
+        0.5: "peak",
+        930: "peak is",
+        296.06: "quarter",
+        100: "half cosine",
+    },
+    "choose_schedule": {
+        (lambda: 0.3): "Schedule",
+        (lambda: constant(0.3)): "constant",
+        (lambda: natural_exponential(0.5, 62, 0.96)): "stops before",
+        (lambda: cosine(0.4, 3100)): "hardly decays",
+        (lambda: cosine(1e6, 310)): "diverged",
+    },
+    "strip_1": strip_answers("B"),
+    "strip_2": strip_answers("F"),
+    "strip_3": strip_answers("D"),
+    "strip_4": strip_answers("A"),
+    "strip_5": strip_answers("E"),
+    "strip_6": strip_answers("C"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_question(name):
+    check_lesson(ex, name, WRONG[name])
+
+
+def test_every_question_is_in_the_table():
+    check_lesson(ex, None, WRONG)
+
+
+def test_alpha_added_on_top_is_told_where_the_rate_starts():
+    assert "step 0" in ex.write_cosine.check(alpha_added).message
+
+
+# What the wrong programs must use, epoch by epoch, derived by hand from PyTorch's documentation.
+def wave(epoch, half_period):
+    return 0.2 * (1 + math.cos(math.pi * epoch / half_period))
+
+
+def late(epoch):
+    if epoch == 0:
+        return 0.4
+    return 0.4 * (epoch - 1) / 5 if epoch <= 5 else 0.2 * (1 + math.cos(math.pi * (epoch - 6) / 25))
+
+
+USED = {
+    1: lambda step: late(step // BATCHES),
+    2: lambda step: 0.4,
+    3: lambda step: wave(step // BATCHES, 6),
+    4: lambda step: 0.1,
+    5: lambda step: 0.4 * 0.85**step,
+    6: lambda step: wave(step // BATCHES, 20),
+}
+
+
+@pytest.mark.parametrize("number", STRIPS)
+def test_a_wrong_program_runs_to_its_end_and_uses_the_rates_of_its_mistake(number):
+    run = record(STRIPS[number].program)
+    assert run.steps == 30 * BATCHES and not run.diverged
+    np.testing.assert_allclose(run.lr, [USED[number](t) for t in range(run.steps)], atol=1e-12)
+    assert np.abs(run.lr - STRIPS[number].announced(np.arange(run.steps))).max() > 0.1
+
+
+def test_the_announced_schedules_are_what_the_words_say():
+    at = {
+        number: strip.announced([0, 79, 80, 119, 120, 160, 239]) for number, strip in STRIPS.items()
+    }
+    np.testing.assert_allclose(at[4], [0.4, 0.4, 0.2, 0.2, 0.2, 0.1, 0.1])
+    np.testing.assert_allclose(at[2], [0.4, 0.4, 0.4, 0.4, 0.04, 0.04, 0.004])
+    np.testing.assert_allclose(at[6][-2:], 0.0, atol=1e-12)
+    np.testing.assert_allclose(STRIPS[1].announced([0, 8, 39, 40]), [0.0, 0.08, 0.32, 0.4])
+    np.testing.assert_allclose(STRIPS[3].announced([47, 48]), [wave(5, 6), 0.4])
+    np.testing.assert_allclose(STRIPS[5].announced([7, 8]), [0.4, 0.34])
+
+
+def test_the_solution_of_a_strip_shows_the_program():
+    assert "scheduler.step()" in ex.strip_4.solution().text

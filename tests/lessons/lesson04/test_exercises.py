@@ -1,0 +1,202 @@
+"""Every checker of lesson 4 accepts its solution, knows its stub, and explains typical mistakes."""
+
+import numpy as np
+import pytest
+import torch
+from exercise_table import check_lesson
+
+from course_utils.course.exercises import NOT_YET
+from course_utils.lessons.lesson04 import exercises as ex
+from course_utils.optimizers import Adagrad, Adam, GradientDescent, RMSprop
+
+
+def with_rule(average, root=np.sqrt, sign=1.0, first=None, start=0):
+    """An RMSprop of a learner, with some part of it replaced."""
+
+    def learner(gradient, w, lr, steps, alpha=0.99, eps=1e-8):
+        v, path = 0.0, [w]
+        for t in range(steps):
+            g = gradient(w)
+            v = g**2 if first and t == 0 else average(v, g, alpha)
+            w = w - sign * lr * g / (root(v) + eps)
+            path.append(w)
+        return np.array(path)[start:]
+
+    return learner
+
+
+def averaged(v, g, alpha):
+    return alpha * v + (1 - alpha) * g**2
+
+
+def eps_inside(gradient, w, lr, steps, alpha=0.99, eps=1e-8):
+    v, path = 0.0, [w]
+    for _ in range(steps):
+        g = gradient(w)
+        v = averaged(v, g, alpha)
+        w = w - lr * g / np.sqrt(v + eps)
+        path.append(w)
+    return path
+
+
+class Choice(dict):
+    """A dict that may be the key of a table of wrong answers."""
+
+    __hash__ = object.__hash__
+
+
+def choice(**changes):
+    return Choice({**ex.choose_and_defend.solution_value, **changes})
+
+
+def in_place(x):
+    x -= x.mean(axis=0)
+    return ex.standardize(x)
+
+
+WRONG = {
+    "along_the_floor": {
+        3.0: "beyond",
+        -12: "closer",
+        0: "arrival",
+        -9.96: "slow",
+        -5: "compute",
+    },
+    "predict_the_stall": {
+        100: "1/√2",
+        10_000: "factor 2",
+        50: "slows down",
+        200: "root",
+        1000: "solve",
+    },
+    "heavy_ball_limit": {"below": "Nesterov", "at": "memory", "beyond": "one of", 2: "one of"},
+    "first_steps_of_adam": {
+        (1, 1): "0.001",
+        (1, 0.1): "below",
+        (1, 10): "RMSprop",
+        (1, 31.6): "too small by 10",
+        (1, 100): "root",
+        (1, 7): "compute",
+        (0.1, 3.16): "with the correction",
+        1.0: "pair",
+    },
+    "who_wins": {
+        "momentum": "609",
+        "RMSprop": "floor",
+        "adam": "second",
+        "SGD": "one of",
+        4: "one of",
+    },
+    "who_notices": {
+        frozenset({"momentum", "Adam"}): "turns with them",
+        frozenset({"gradient descent"}): "vector turns",
+        frozenset(): "do notice",
+        frozenset({"Adam"}): "Adagrad",
+        frozenset({"Adagrad", "Adam"}): "RMSprop",
+        "SGD": "five names",
+        7: "set of names",
+    },
+    "after_scaling": {
+        100_000: "condition number",
+        2: "factor",
+        0: "walk down",
+        -3: "at least",
+        57: "curvatures",
+    },
+    "epochs_of_the_article": {
+        100: "0.144",
+        155: "hundred times",
+        -1: "at least",
+        10_000: "not that slow",
+        1000: "figure",
+    },
+    "write_rmsprop": {
+        with_rule(averaged, sign=-1.0): "uphill",
+        with_rule(lambda v, g, alpha: v + g**2): "Adagrad",
+        with_rule(lambda v, g, alpha: (1 - alpha) * v + alpha * g**2): "swapped",
+        eps_inside: "outside",
+        with_rule(averaged, first=True): "lecture",
+        with_rule(averaged, root=lambda v: v): "root is missing",
+        with_rule(lambda v, g, alpha: alpha * v + g**2): "not an average",
+        with_rule(averaged, start=-1): "start included",
+        with_rule(averaged, start=1): "start included",
+        (lambda *a, **k: ex.rmsprop(*a, **k)[-1]): "one point",
+        (lambda *a, **k: ex.rmsprop(*a, **{**k, "lr": 0.1})): "not RMSprop's",
+        (lambda *a, **k: 3.0): "float",
+        3: "function",
+    },
+    "missing_correction": {"m": "too short", "both": "3.16", "none": "one of", 1: "one of"},
+    "floor_of_rmsprop": {
+        0.01: "one rate long",
+        0.005: "factor ½",
+        0: "gradient descent",
+        0.25: "squared",
+        1.0: "ends at",
+    },
+    "largest_heavy_ball_rate": {
+        0.08: "without momentum",
+        0.05538: "Nesterov",
+        0.4: "guess",
+        3.6: "divide",
+        0.016: "faster",
+        1.0: "limit is",
+    },
+    "scale_the_inputs": {
+        (lambda x: x - x.mean(axis=0)): "condition number",
+        (lambda x: (x - x.mean()) / x.std()): "means",
+        (lambda x: (x - x.mean(axis=0)) / x.std(axis=0)): "NaN",
+        (lambda x: x / x.max(axis=0)): "means",
+        (lambda x: x[:, 0]): "same shape",
+        in_place: "changed its input",
+    },
+    "choose_and_defend": {
+        choice(axes=(RMSprop(alpha=0.9), 0.0237)): "pays for 100",
+        choice(axes=(GradientDescent(), 0.0199)): "arrive and stay",
+        choice(turned=(Adam(), 0.178)): "turned",
+        choice(turned=(Adagrad(), 3.0)): "arrive and stay",
+        choice(exact=(RMSprop(), 0.1)): "softly",
+        choice(exact=(GradientDescent(), 2.5)): "softly",
+        choice(exact=(GradientDescent(), -1.0)): "greater than 0",
+        choice(exact=("Adam", 1.0)): "object",
+        choice(exact=Adam()): "pair",
+        choice(exact=...): "fill in",
+        "Adam": "keys",
+    },
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.filterwarnings("ignore:invalid value")  # a learner may divide by zero
+def test_question(name):
+    check_lesson(ex, name, WRONG[name])
+
+
+def test_every_question_is_in_the_table():
+    check_lesson(ex, None, WRONG)
+
+
+def test_several_rules_defend_a_client():
+    for change in (
+        {"axes": (Adagrad(), 3.0)},
+        {"exact": (Adagrad(), 10.0)},
+        {"exact": (GradientDescent(momentum=0.3), 0.9)},
+        {"turned": (GradientDescent(momentum=0.9), 0.032)},
+    ):
+        assert ex.choose_and_defend.check(choice(**change)).status != NOT_YET, change
+
+
+def test_rmsprop_of_the_solution_is_torchs():
+    curvature, start = np.array([3.0, 0.2]), np.array([1.0, -2.0])
+    path = ex.rmsprop(lambda w: curvature * w, start, 0.05, 40, alpha=0.8, eps=0.01)
+    w = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.RMSprop([w], lr=0.05, alpha=0.8, eps=0.01)
+    for t in range(40):
+        assert np.allclose(path[t], w.detach().numpy(), rtol=0, atol=1e-12)
+        w.grad = torch.tensor(curvature) * w.detach()
+        optimizer.step()
+
+
+def test_stall_of_the_solution_is_the_exact_sum():
+    partial_sums = np.cumsum(1 / np.sqrt(np.arange(1, 4000)))
+    exact = int(np.argmax(partial_sums >= 100)) + 1
+    assert exact == 2574 and ex.predict_the_stall.check(exact).status != NOT_YET

@@ -1,0 +1,256 @@
+"""The files around the course agree with each other: dependencies, pins, README, ignored paths."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import lesson_map
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+TO_PIP = {"pytorch-cpu": "torch"}  # conda's name -> pip's name
+IMPORT_NAMES = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "notebooks/INSTRUCTOR.md"]
+COME_ALONG = {
+    "PIL": "matplotlib",
+    "packaging": "matplotlib",
+    "IPython": "ipykernel",
+    "nbformat": "nbconvert",
+}
+
+
+def split(requirement: str) -> tuple[str, str]:
+    name, specifier = re.fullmatch(r"([A-Za-z0-9-]+)\s*(.*)", requirement).groups()
+    return TO_PIP.get(name, name).lower(), specifier.replace(" ", "")
+
+
+def from_pyproject() -> dict[str, str]:
+    extras = PROJECT["optional-dependencies"]
+    return dict(map(split, PROJECT["dependencies"] + extras["lab"] + extras["dev"]))
+
+
+def on_demand() -> dict[str, str]:
+    """What only `make test-browser` or `make book` needs; not installed with the rest."""
+    extras = PROJECT["optional-dependencies"]
+    return dict(map(split, extras["browser"] + extras["book"]))
+
+
+def from_environment() -> dict[str, str]:
+    content = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    names = [item for item in content["dependencies"] if isinstance(item, str)]
+    return dict(map(split, names))
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def tracked_text() -> list[Path]:
+    """The files of the repository that people read and write (not pictures, not recorded runs)."""
+    if shutil.which("git") and (ROOT / ".git").exists():
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.split("\0")
+        files = [ROOT / name for name in listed if name]
+    else:  # an archive without git
+        files = [p for p in ROOT.rglob("*") if ".venv" not in str(p.relative_to(ROOT))]
+    ignored = {".png", ".npz", ".ipynb"}
+    return [path for path in files if path.is_file() and path.suffix not in ignored]
+
+
+def test_conda_and_pip_install_the_same() -> None:
+    environment = from_environment()
+    assert environment.pop("python") == PROJECT["requires-python"]
+    assert environment.pop("pip") == ""
+    assert environment == from_pyproject()
+
+
+def test_conda_installs_the_package_itself_last() -> None:
+    content = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert content["dependencies"][-1] == {"pip": ["-e ."]}
+    assert content["channels"] == ["conda-forge"]
+
+
+def test_every_dependency_is_pinned_exactly() -> None:
+    assert from_pyproject().keys() | on_demand().keys() <= pins().keys()
+    assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in pins().values())
+
+
+def test_the_pin_of_torch_fits_every_build() -> None:
+    assert "+" not in pins()["torch"]
+
+
+def test_the_pins_are_what_the_outputs_were_made_with() -> None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    different = {}
+    for name, pin in pins().items():
+        try:
+            installed = version(name).partition("+")[0]
+        except PackageNotFoundError:
+            continue  # needed on another platform only
+        if installed != pin:
+            different[name] = (pin, installed)
+    if len(different) > 3:
+        pytest.skip(f"this environment was not made from constraints.txt: {sorted(different)}")
+    assert different.keys() <= {"soupsieve"}
+
+
+@pytest.mark.parametrize("folder", ["course_utils", "tests", "tools"])
+def test_every_import_is_declared(folder: str) -> None:
+    declared = {IMPORT_NAMES.get(name, name) for name in from_pyproject()} | COME_ALONG.keys()
+    declared |= on_demand().keys()
+    declared |= {"course_utils", "jupyter_client", "nbclient", "pytest"}
+    own = {path.stem for path in (ROOT / "tools").glob("*.py")}
+    own |= {path.stem for path in (ROOT / "tests").rglob("*.py")}
+    for path in (ROOT / folder).rglob("*.py"):
+        if "golden" in path.parts:
+            continue  # programs that made reference values, with other libraries, elsewhere
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module]
+            unknown = {name.partition(".")[0] for name in names} - declared - own
+            assert unknown <= sys.stdlib_module_names, f"{path}: {unknown}"
+
+
+def test_the_readme_names_exactly_the_notebooks_that_exist() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme == lesson_map.updated(readme, lesson_map.table(ROOT / "notebooks")), "make readme"
+    linked = set(re.findall(r"notebooks/([^)\s/]+\.ipynb)", readme))
+    assert linked == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_in_documents_exist(name: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z0-9-]+):", makefile, flags=re.MULTILINE))
+    text = (ROOT / name).read_text(encoding="utf-8")
+    named = re.findall(r"(?:^|`|then )make ([a-z0-9-]+)", text, flags=re.MULTILINE)
+    assert named
+    assert set(named) <= targets
+
+
+def test_every_make_target_explains_itself() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)[1].split()
+    explained = re.findall(r"^([a-z0-9-]+):.*## \S", makefile, flags=re.MULTILINE)
+    assert sorted(phony) == sorted(explained)
+
+
+def test_no_registry_hosts_and_no_machine_paths_in_the_files() -> None:
+    hosts = r"pypi\.org|python[h]osted|download\.pytorch|conda\.anaconda|/opt/(?:pypi|wheels)"
+    machine = r"(?<![\w.:/`*])/(?:work|root)/"
+    for path in tracked_text():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found = re.findall(f"{hosts}|{machine}", text)
+        assert not found, f"{path.relative_to(ROOT)}: {found}"
+
+
+def test_the_licenses_are_complete() -> None:
+    assert "Permission is hereby granted, free of charge" in (ROOT / "LICENSE").read_text()
+    text = (ROOT / "LICENSE-text").read_text(encoding="utf-8")
+    assert "Creative Commons Attribution 4.0 International Public License" in text
+    assert all(f"Section {n} --" in text for n in range(1, 9))
+
+
+def test_the_versions_agree() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    from course_utils import __version__
+
+    assert citation["version"] == __version__
+
+
+# --- the installer says what is missing --------------------------------------------------------
+
+
+def installer():
+    spec = importlib.util.spec_from_file_location("installer", ROOT / "tools" / "install.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+NO_NETWORK = (
+    "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(': Failed "
+    "to establish a new connection: [Errno -3] Temporary failure in name resolution')'\n"
+    "ERROR: Could not find a version that satisfies the requirement setuptools (versions: none)\n"
+    "ERROR: No matching distribution found for setuptools"
+)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "words"),
+    [
+        (NO_NETWORK, "cannot be reached"),
+        (NO_NETWORK.replace("setuptools", "torch"), "cannot be reached"),
+        ("ERROR: No matching distribution found for torch>=2.4", "no build of torch"),
+        ("ERROR: No matching distribution found for numpy==2.4.6", "version of numpy==2.4.6 for"),
+        ("ERROR: Could not install packages: [Errno 28] No space left on device", "disk is full"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "certificate"),
+        ("ERROR: ResolutionImpossible: for help visit", "contradict"),
+        ("something new", "its own message is above"),
+    ],
+)
+def test_pip_failures_are_translated(stderr: str, words: str) -> None:
+    assert words in installer().diagnose(stderr)
+
+
+def test_an_old_python_is_refused_politely(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = installer()
+    monkeypatch.setattr(module, "OLDEST", (3, 99))
+    monkeypatch.setattr(module, "newer_pythons", lambda: ["python3.99"])
+    with pytest.raises(module.Problem, match=r"PYTHON=python3\.99"):
+        module.check_python()
+
+
+def test_a_missing_venv_module_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = installer()
+    monkeypatch.setitem(sys.modules, "ensurepip", None)  # `import ensurepip` then fails
+    with pytest.raises(module.Problem, match="python3-venv"):
+        module.check_python()
+
+
+def test_the_installer_can_be_read_by_an_old_python() -> None:
+    ast.parse((ROOT / "tools" / "install.py").read_text(encoding="utf-8"), feature_version=(3, 7))
+
+
+def test_an_up_to_date_environment_is_left_alone(tmp_path: Path) -> None:
+    module = installer()
+    python = Path(module.python_of(str(tmp_path)))
+    python.parent.mkdir()
+    python.touch()
+    (tmp_path / module.STAMP).write_text(module.wanted_stamp(str(tmp_path)))
+    assert module.main(str(tmp_path), ["--would-make-pip-fail"]) == 0
+
+
+def test_new_pins_make_the_environment_out_of_date(tmp_path: Path) -> None:
+    module = installer()
+    before = module.wanted_stamp(str(tmp_path))
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    module.ROOT = str(tmp_path)
+    assert module.wanted_stamp(str(tmp_path)) == before
+    with (tmp_path / "constraints.txt").open("a") as stream:
+        stream.write("another==1.0\n")
+    assert module.wanted_stamp(str(tmp_path)) != before
