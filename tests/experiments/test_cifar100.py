@@ -59,13 +59,13 @@ def shrink(set_to):
 def small(monkeypatch):
     shrink(monkeypatch.setattr)
     monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
 
 
 @pytest.fixture(params=["with bfloat16", "without"])
 def processor(request, monkeypatch):
-    """A machine without a GPU, whose processor multiplies bfloat16 quickly, or does not."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    """A processor that multiplies bfloat16 quickly, or does not."""
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: request.param != "without", raising=False)
     assert fast_precision() == ("float32" if request.param == "without" else "bfloat16")
