@@ -67,12 +67,12 @@ def record_run(
     """
     per_epoch = len(data.train) // BATCH_SIZE
     steps = plan.steps or plan.epochs * per_epoch
-    schedule = SCHEDULES[plan.schedule](plan.lr, steps, per_epoch)
+    make = SCHEDULES[validate.one_of("plan.schedule", plan.schedule, SCHEDULES)]
     run = train(
         SevenLayerCNN(seed=plan.seed, width=plan.width),
         data,
         optimizer=plan.optimizer,
-        schedule=schedule,
+        schedule=make(plan.lr, steps, per_epoch),
         steps=steps,
         batch_size=BATCH_SIZE,
         seed=plan.seed,

@@ -28,7 +28,7 @@ from course_utils.experiments.cifar100 import (
 )
 from course_utils.experiments.cifar_plans import ARTICLE, GROUPS, SCHEDULES, plans
 from course_utils.experiments.cifar_runs import Plan, Result, add, grid, select
-from course_utils.experiments.datasets import cifar100, synthetic_cifar100
+from course_utils.experiments.datasets import cifar100, digits, synthetic_cifar100
 from course_utils.experiments.devices import fast_precision
 from course_utils.experiments.diagnostics import dead_fractions
 from course_utils.experiments.training import evaluate, train
@@ -607,6 +607,11 @@ def test_bad_words_on_the_command_line_are_named(root, tmp_path, capsys, words, 
             lambda w: record(w, work=w / "w", results=w, minutes=0),
             ValueError,
             "minutes must be greater",
+        ),
+        (
+            lambda w: record_run(Plan("dead", 0.1, 0, 1, schedule="cos"), digits()),
+            ValueError,
+            "plan.schedule must be one of 'constant', .* got 'cos'",
         ),
         (lambda w: select([], rate=1), ValueError, "settings must be one of 'group', 'lr'"),
         (lambda w: result(None, {}).final("train"), ValueError, "metric must be one of 'step'"),
