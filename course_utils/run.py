@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,10 @@ class Run:
     @classmethod
     def from_json(cls, text: str) -> Run:
         """Rebuild a run from `to_json`; raises ValueError where a field is missing or unknown."""
-        content = json.loads(text)
+        return cls._from_content(json.loads(text))
+
+    @classmethod
+    def _from_content(cls, content: Any) -> Run:
         expected = set(cls.__dataclass_fields__)
         if not isinstance(content, dict) or set(content) != expected:
             found = sorted(content) if isinstance(content, dict) else type(content).__name__
@@ -140,7 +144,29 @@ class Run:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Run:
         """Read a run written by `save`."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        return read_json(path, cls._from_content)
+
+
+def read_json(path: str | os.PathLike[str], decode: Callable[[Any], Any] = lambda x: x) -> Any:
+    """Return `decode(content)` of a JSON file; a ValueError names one that is damaged or foreign.
+
+    Args:
+        path: the file. One that is not there raises `FileNotFoundError`, which names it as well.
+        decode: makes of the content what the caller returns.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_atomically(Path(folder) / "a.json", '{"lr": 0.1}')
+        ...     read_json(Path(folder) / "a.json", lambda content: content["lr"])
+        0.1
+    """
+    try:
+        return decode(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"path must name a whole file of the expected kind, got {str(path)!r} "
+            f"({type(error).__name__}: {error})"
+        ) from error
 
 
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:

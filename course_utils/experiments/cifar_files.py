@@ -1,4 +1,4 @@
-"""The files of CIFAR-100: find them, download them once, unpack them safely, read and check them.
+"""The files of CIFAR-100: find them, download them once, unpack, read and check them.
 
 The official binary distribution is a folder `cifar-100-binary` with `train.bin` (50,000 records),
 `test.bin` (10,000) and the names of the 100 fine labels. A record is 1 byte coarse label, 1 byte
@@ -9,17 +9,13 @@ Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images (20
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
 import shutil
-import tarfile
 import tempfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import Path
 
 import numpy as np
 
@@ -34,7 +30,6 @@ VARIABLE = "COURSE_CIFAR100"
 """The environment variable that names the folder to use instead of the cache."""
 RECORDS = {"train": 50_000, "test": 10_000}
 NAMES_FILE = "fine_label_names.txt"
-MEMBERS = ("train.bin", "test.bin", NAMES_FILE, "coarse_label_names.txt")
 SYNTHETIC_FILE = "SYNTHETIC.txt"
 """A folder with this file holds invented images; see `write_synthetic`."""
 SIDE = 32
@@ -42,22 +37,17 @@ FINE, COARSE = 100, 20
 RECORD_BYTES = 2 + 3 * SIDE * SIDE
 TIMEOUT = 30.0
 """Seconds to wait for an answer of the server, and for its next bytes."""
+_UNFINISHED, _ABANDONED = ".cifar-100-unfinished-", 600.0
+"""Folders of downloads; one in which nothing happened for so many seconds is of a dead process."""
 
 
 class DataError(RuntimeError):
-    """The data set is not there, cannot be had or is damaged; the message says what to do.
-
-    `why` is the reason alone, where the advice of the message does not apply.
-    """
-
-    def __init__(self, message: str, why: str = "") -> None:
-        super().__init__(message)
-        self.why = why or message
+    """The data set is not there, cannot be had or is damaged; the message says what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class Files:
-    """What the files hold: bytes as they are, read-only.
+    """What the files hold, read-only.
 
     Args:
         images: part -> uint8 pixels (N, 3, 32, 32).
@@ -82,9 +72,8 @@ def load(root: str | os.PathLike[str] | None = None, download: bool = True) -> F
         download: whether the network may be used.
 
     Raises:
-        DataError: if the data are not there and not to be downloaded, the download or its archive
-            is broken, or the files are damaged.
-        TypeError: if root is not a path or download is not a bool.
+        DataError: if the data are not there and not to be downloaded, the download is broken, the
+            folder cannot be used or the files are damaged.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -95,17 +84,11 @@ def load(root: str | os.PathLike[str] | None = None, download: bool = True) -> F
     if not isinstance(download, bool):
         raise TypeError(f"download must be True or False, got {download!r}")
     root = home(root)
-    for folder in places(root):
-        if any((folder / f"{part}.bin").exists() for part in RECORDS):
-            return read(folder)
-    if (root / ARCHIVE).is_file():
-        _check_archive(root / ARCHIVE)
-        with _workshop(root) as shop:
-            return _place(root / ARCHIVE, shop, root)
-    if not download:
-        raise DataError(f"CIFAR-100 is not in {root}, and download is False. {_remedies(root)}")
-    with _workshop(root) as shop:
-        return _place(_download(shop, root), shop, root)
+    try:
+        return _load(root, download)
+    except OSError as error:  # a locked folder, a name that is too long, a full disk
+        why = error.strerror or error
+        raise DataError(f"{root} cannot be used ({why}). {_remedies(root)}") from error
 
 
 def home(root: str | os.PathLike[str] | None = None) -> Path:
@@ -134,11 +117,8 @@ def places(root: Path) -> tuple[Path, Path]:
 def read(folder: str | os.PathLike[str]) -> Files:
     """Read the three files of a folder and check their structure.
 
-    Sizes, label ranges, and that every class has its 500 and 100 images: order is free, so that
-    any lossless copy of the data set serves. A synthetic folder may have any number of records.
-
-    Raises:
-        DataError: if a file is missing, truncated or holds something else.
+    Every class must have its 500 and 100 images, in any order, so that any lossless copy serves. A
+    synthetic folder may have any number of records. A DataError names a file that is damaged.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -170,17 +150,8 @@ def write_synthetic(
 
     Every class is one smooth random picture; an image is that picture, shifted by up to two pixels
     and with noise. A network learns them quickly, and no result on them says anything about real
-    images. Classes take turns, so `only_classes` and small numbers work.
-
-    Args:
-        folder: where to write; created if needed. Existing files of other data are not touched.
-        n_train: records in train.bin.
-        n_test: records in test.bin.
-        seed: decides everything.
-
-    Raises:
-        ValueError: if a number is below 1, seed is negative, or the folder holds real data.
-        TypeError: if an argument is not an integer.
+    images. Classes take turns, so `only_classes` and small numbers work. A folder that holds real
+    data is refused.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -244,14 +215,9 @@ def _read_names(folder: Path) -> tuple[str, ...]:
 def _read_records(path: Path, expected: int | None) -> np.ndarray:
     try:
         size = path.stat().st_size
-        wrong = size % RECORD_BYTES or not size
         if expected is not None and size != expected * RECORD_BYTES:
-            raise _damaged(
-                path,
-                f"it has {size:,} bytes instead of {expected * RECORD_BYTES:,} "
-                f"({expected:,} records of {RECORD_BYTES:,} bytes)",
-            )
-        if wrong:
+            raise _damaged(path, f"it has {size:,} bytes, not {expected:,} x {RECORD_BYTES:,}")
+        if size % RECORD_BYTES or not size:
             raise _damaged(path, f"its {size:,} bytes are no multiple of {RECORD_BYTES:,}")
         return np.memmap(path, dtype=np.uint8, mode="r").reshape(-1, RECORD_BYTES)
     except OSError as error:
@@ -261,71 +227,99 @@ def _read_records(path: Path, expected: int | None) -> np.ndarray:
 def _damaged(path: Path, why: str) -> DataError:
     return DataError(
         f"{path} is damaged: {why}. Delete the folder {path.parent} and call again; the data are "
-        "then fetched anew.",
-        why=f"{path.name} is damaged: {why}",
+        "then fetched anew."
     )
 
 
 # ------------------------------------------------------------------------------- download
 
 
-@contextmanager
-def _workshop(root: Path) -> Iterator[Path]:
-    """A private folder inside `root`, removed at the end: no process sees another's half work."""
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        shop = Path(tempfile.mkdtemp(dir=root, prefix=".unfinished-"))
-    except OSError as error:
-        raise DataError(f"{root} cannot be written ({error}). {_remedies(root)}") from error
-    try:
-        yield shop
-    finally:
-        shutil.rmtree(shop, ignore_errors=True)
+def _load(root: Path, download: bool) -> Files:
+    _remove_abandoned(root)
+    for folder in places(root):
+        if any((folder / f"{part}.bin").exists() for part in RECORDS):
+            return read(folder)
+    by_hand = (root / ARCHIVE).is_file()
+    if not (by_hand or download):
+        raise DataError(f"CIFAR-100 is not in {root}, and download is False. {_remedies(root)}")
+    root.mkdir(parents=True, exist_ok=True)
+    # A private folder, removed at the end: no process sees another's half work.
+    with tempfile.TemporaryDirectory(
+        dir=root, prefix=_UNFINISHED, ignore_cleanup_errors=True
+    ) as shop:
+        _unpack((root if by_hand else Path(shop)) / ARCHIVE, shop, root)
+        try:
+            os.rename(Path(shop, FOLDER), root / FOLDER)
+        except OSError:
+            if not (root / FOLDER / "train.bin").exists():
+                raise
+            # Another process was quicker: use its files.
+    return read(root / FOLDER)
 
 
-def _download(shop: Path, root: Path) -> Path:
-    """The archive, fetched into `shop` and compared with its checksum."""
+def _remove_abandoned(root: Path) -> None:
+    """Remove what downloads that were killed left behind, up to 169 MB each."""
+    for shop in root.glob(f"{_UNFINISHED}*"):
+        with contextlib.suppress(OSError):  # another process is just removing it
+            changed = max(path.lstat().st_mtime for path in (shop, *shop.iterdir()))
+            if time.time() - changed > _ABANDONED:
+                shutil.rmtree(shop)
+
+
+def _unpack(archive: Path, shop: str, root: Path) -> None:
+    """Download the archive if it is not there, compare its checksum and unpack it into `shop`."""
     import pooch
-    import requests
 
+    if archive.is_file() and (found := pooch.file_hash(str(archive))) != SHA256:
+        raise DataError(
+            f"{archive} is not the official archive (its checksum is {found[:12]}… instead of "
+            f"{SHA256[:12]}…), perhaps a download that broke off. Delete it, then call again."
+        )
+    source = archive if archive.is_file() else URL
+    unpack = pooch.Untar(members=[FOLDER], extract_dir=shop)
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel("WARNING")  # it would print the path of the folder
     try:
-        return Path(pooch.retrieve(URL, f"sha256:{SHA256}", ARCHIVE, shop, downloader=_fetch))
-    except requests.Timeout as error:
-        reason, cause = f"the server did not answer for {TIMEOUT:g} seconds", error
-    except requests.HTTPError as error:
-        reason, cause = f"the server answered {error.response.status_code}", error
-    except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-        late = "timed out" in str(error)  # a read that stalls half-way is reported like this
-        reason = f"the server did not answer for {TIMEOUT:g} seconds" if late else None
-        reason, cause = reason or "the connection failed or broke off", error
-    except requests.RequestException as error:
-        reason, cause = f"the request failed ({type(error).__name__})", error
-    except ValueError as error:  # pooch: the checksum differs
-        reason, cause = "what arrived is not the file it should be (its checksum differs)", error
-    except OSError as error:
-        reason, cause = f"it cannot be stored ({error.strerror or error})", error
+        pooch.retrieve(
+            URL, f"sha256:{SHA256}", ARCHIVE, archive.parent, processor=unpack, downloader=_fetch
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"CIFAR-100 could not be had from {source}: {_reason(error)}. Nothing was left "
+            f"behind. {_remedies(root)}"
+        ) from error
     finally:
         logger.setLevel(level)
-    raise DataError(
-        f"CIFAR-100 could not be downloaded from {URL}: {reason}. Nothing was left behind. "
-        f"{_remedies(root)}"
-    ) from cause
+
+
+def _reason(error: Exception) -> str:
+    import requests
+
+    if isinstance(error, requests.HTTPError):
+        return f"the server answered {error.response.status_code}"
+    # A read that stalls half-way is reported as a ConnectionError.
+    if isinstance(error, requests.Timeout) or "timed out" in str(error):
+        return f"the server did not answer for {TIMEOUT:g} seconds"
+    if isinstance(error, requests.RequestException):
+        return "the connection failed or broke off"
+    if isinstance(error, OSError):
+        return f"it cannot be stored ({error.strerror or error})"
+    return "what arrived is not the file it should be (its size or checksum differs)"
 
 
 def _fetch(url: str, target: str, _: object) -> None:
-    """Copy `url` to the file `target` with a progress bar, and close both whatever happens."""
+    """Copy `url` to the file `target`; pooch's own downloader has no limit of the size."""
     import requests
     from tqdm.auto import tqdm
 
     with requests.get(url, stream=True, timeout=TIMEOUT) as response:
         response.raise_for_status()
-        total = int(response.headers.get("Content-Length", ARCHIVE_BYTES))
-        bar = tqdm(total=total, unit="B", unit_scale=True, desc="CIFAR-100")
+        bar = tqdm(total=ARCHIVE_BYTES, unit="B", unit_scale=True, desc="CIFAR-100")
         with bar, open(target, "wb") as stream:
             for chunk in response.iter_content(1 << 16):
+                if stream.tell() + len(chunk) > ARCHIVE_BYTES:
+                    raise ValueError(f"more than {ARCHIVE_BYTES:,} bytes")
                 stream.write(chunk)
                 bar.update(len(chunk))
 
@@ -337,79 +331,3 @@ def _remedies(root: Path) -> str:
         f"have the folder {FOLDER} already, name the folder it is in with root=... or the "
         f"environment variable {VARIABLE}."
     )
-
-
-# ------------------------------------------------------------------------------- unpacking
-
-
-def _check_archive(archive: Path) -> None:
-    """Refuse an archive that was put there by hand and is not the official one."""
-    with archive.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != SHA256:
-        raise DataError(
-            f"{archive} is not the official archive (its checksum is {found[:12]}… instead of "
-            f"{SHA256[:12]}…), perhaps a download that broke off. Delete it, then call again."
-        )
-
-
-def _place(archive: Path, shop: Path, root: Path) -> Files:
-    """Unpack into the workshop, check everything, then move the folder to its place at once."""
-    try:
-        _unpack(archive, shop / FOLDER)
-        read(shop / FOLDER)
-    except DataError as error:
-        raise DataError(
-            f"The archive of CIFAR-100 is not usable: {error.why}. "
-            f"Nothing was left behind. {_remedies(root)}"
-        ) from error
-    target = root / FOLDER
-    try:
-        os.rename(shop / FOLDER, target)
-    except OSError as error:
-        if not (target / "train.bin").exists():  # else another process was quicker: use its files
-            raise DataError(
-                f"{target} cannot be put in place ({error.strerror}). {_remedies(root)}"
-            ) from error
-    return read(target)
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    """Copy the expected files out of the archive, and nothing else.
-
-    Names are compared, never used as paths, so an archive cannot write anywhere else. One that
-    tries is refused altogether.
-    """
-    folder.mkdir()
-    found = set()
-    try:
-        with tarfile.open(archive, "r:gz") as tar:
-            for member in tar:
-                path = PurePosixPath(member.name)
-                if (
-                    path.is_absolute()
-                    or ".." in path.parts
-                    or not (member.isreg() or member.isdir())
-                ):
-                    raise DataError(f"its entry {member.name!r} is not safe to unpack")
-                if member.isdir() or path.parent != PurePosixPath(FOLDER):
-                    continue
-                if path.name in MEMBERS and path.name not in found:
-                    found.add(path.name)
-                    _copy(tar.extractfile(member), folder / path.name, member.size)
-            while tar.fileobj.read(1 << 20):  # to the end, where gzip has its own checksum
-                pass
-    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
-        reason = f"it cannot be unpacked ({type(error).__name__}: {error})"
-        raise DataError(reason) from error
-    missing = {"train.bin", "test.bin", NAMES_FILE} - found
-    if missing:
-        raise DataError(f"it lacks {', '.join(sorted(missing))}")
-
-
-def _copy(source: IO[bytes], target: Path, size: int) -> None:
-    """Write one member; what claims to be larger than any file of the data set is refused."""
-    if size > RECORDS["train"] * RECORD_BYTES:
-        raise DataError(f"its entry {target.name} claims {size:,} bytes, which is too many")
-    with source, target.open("wb") as stream:
-        shutil.copyfileobj(source, stream, 1 << 20)

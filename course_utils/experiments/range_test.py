@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +22,6 @@ from course_utils.experiments.devices import DeviceData
 from course_utils.experiments.training import LOSSES, OPTIMIZERS
 
 END, NOT_FINITE, BLEW_UP = "end of the ramp", "not finite", "blew up"
-_DISCARDED = "discarded: another process has this one"
-
-
-# --- The range test -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +64,12 @@ def ramp(
         start: the loss before the first update.
         smoothing: beta in [0, 1); 0 leaves the loss as it is.
         blow_up: stop when the smoothed loss exceeds this multiple of the smallest one so far
-            (or of `start`, if that is smaller).
+            (or of `start`, if that is smaller). Where the smallest is 0 or negative, which no
+            multiple measures: when the rise from it is blow_up - 1 times its size, or the fall
+            from `start` to it if that is larger.
 
     Returns:
         A `RangeTest`; it ends with the row that stopped it.
-
-    Raises:
-        ValueError: for a number out of range.
-        TypeError: for an argument of the wrong type.
 
     Source: L. N. Smith, Cyclical learning rates for training neural networks (2017), section 3.3;
     smoothing and stopping rule as in fastai.
@@ -93,9 +88,11 @@ def ramp(
     if not isinstance(start, Real):  # a network may begin at NaN
         raise TypeError(f"start must be a number, got {start!r}")
     smoothing, blow_up = _check_ramp(smoothing, blow_up)
-    losses, smoothed, average, lowest, stopped = [], [], 0.0, start, END
+    start = float(start)
+    highest = math.inf if math.isnan(start) else start
+    losses, smoothed, average, lowest, stopped = [], [], 0.0, highest, END
     for t, lr in enumerate(rates):
-        loss = advance(lr)
+        loss = _number(advance(lr))
         average = smoothing * average + (1 - smoothing) * loss
         losses.append(loss)
         smoothed.append(average / (1 - smoothing ** (t + 1)))
@@ -103,11 +100,26 @@ def ramp(
         if not math.isfinite(loss):
             stopped = NOT_FINITE
             break
-        if smoothed[t] > blow_up * lowest:
+        if _exploded(smoothed[t], lowest, highest, blow_up):
             stopped = BLEW_UP
             break
     used = rates[: len(losses)].copy()
-    return RangeTest(used, np.array(losses), np.array(smoothed), float(start), stopped)
+    return RangeTest(used, np.array(losses), np.array(smoothed), start, stopped)
+
+
+def _number(loss: Any) -> float:
+    """The loss in double precision: an average of float16 numbers would overflow."""
+    try:
+        return float(loss)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"advance must return the loss after its update, got {loss!r}") from error
+
+
+def _exploded(loss: float, lowest: float, start: float, factor: float) -> bool:
+    if lowest > 0:
+        return loss > factor * lowest
+    scale = max(-lowest, start - lowest)
+    return scale > 0 and loss - lowest > (factor - 1) * scale
 
 
 def _check_ramp(smoothing: float, blow_up: float) -> tuple[float, float]:
@@ -136,8 +148,10 @@ def range_test(
     .. math:: \eta_t = \eta_\text{min} (\eta_\text{max} / \eta_\text{min})^{t / (T - 1)}
 
     `loss[t]` is measured after update t, on the batch of update t + 1 (which is the one that the
-    update did not fit), so it costs one forward pass in all. Afterwards the model, its gradients
-    and its mode, the optimizer and the random state are what they were before.
+    update did not fit), so it costs one forward pass in all. Afterwards the model, its gradients,
+    the mode of each of its modules, the optimizer and the random state are what they were before.
+    A model in evaluation mode is tested in training mode; in a model that is in training mode,
+    frozen modules stay frozen.
 
     Args:
         model: a network for `data`, on any device.
@@ -146,7 +160,8 @@ def range_test(
         steps: updates T, at least 2. The result depends on it: more steps per decade show smaller
             rates in a better light.
         optimizer: "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam" or "adamw"; a
-            function of the parameters; or a torch optimizer, which keeps its state.
+            function of the parameters; or a torch optimizer, which keeps its state. None that
+            needs a closure (LBFGS).
         batch_size: examples per update; None uses the whole training set.
         loss: "cross_entropy" or "mse".
         smoothing, blow_up: as in `ramp`.
@@ -154,10 +169,6 @@ def range_test(
 
     Returns:
         A `RangeTest`, to be read by `minimum_over_ten`, `steepest` or `valley`.
-
-    Raises:
-        ValueError: for a number out of range or an unknown name.
-        TypeError: for an argument of the wrong type.
 
     Source: as `ramp`.
 
@@ -189,6 +200,7 @@ def range_test(
         if not callable(optimizer):
             optimizer = OPTIMIZERS[validate.one_of("optimizer", optimizer, OPTIMIZERS)]
         optimizer = optimizer(params)
+    _check_optimizer(optimizer)
 
     device, dtype = params[0].device, params[0].dtype
     examples = DeviceData(data.train, device, dtype)
@@ -210,15 +222,26 @@ def range_test(
 
     with _restored(model, optimizer):
         torch.manual_seed(seed)
-        model.train()
+        if not model.training:  # else modules that were frozen would thaw
+            model.train()
         current = loss_on_next_batch()
         rates = np.geomspace(lr_min, lr_max, steps)
         return ramp(rates, advance, current.item(), smoothing, blow_up)
 
 
+def _check_optimizer(optimizer: Any) -> None:
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(f"optimizer must give a torch.optim.Optimizer, got {optimizer!r}")
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    if closure is not None and closure.default is closure.empty:
+        raise ValueError(
+            f"optimizer must not need a closure, got {type(optimizer).__name__}, whose step does"
+        )
+
+
 @contextlib.contextmanager
 def _restored(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    """Put model, gradients, mode, optimizer and torch's random state back, whatever happens."""
+    """Put model, gradients, modes, optimizer and torch's random state back, whatever happens."""
     everything = itertools.chain(model.parameters(), model.buffers())
     tensors = [(tensor, tensor.detach().clone()) for tensor in everything]
     gradients = [(p, p.grad) for p in model.parameters()]
@@ -254,7 +277,7 @@ def minimum_over_ten(test: RangeTest, divisor: float = 10.0) -> float:
         divisor: the ten.
 
     Raises:
-        ValueError: if the loss never fell, so that there is nothing to read.
+        ValueError: if the loss never fell, so that there is nothing to read (all three rules).
 
     Source: `minimum` of fastai's `lr_find`.
 
@@ -279,9 +302,6 @@ def steepest(test: RangeTest, skip: int = 5) -> float:
     Args:
         test: what `range_test` or `ramp` returned.
         skip: leave out so many rows at the beginning, where the average is over few losses.
-
-    Raises:
-        ValueError: if the loss never fell, or fewer than two rows would be left.
 
     Source: `steep` of fastai's `lr_find`.
 
@@ -308,9 +328,6 @@ def valley(test: RangeTest) -> float:
 
     Args:
         test: what `range_test` or `ramp` returned.
-
-    Raises:
-        ValueError: if the loss never fell, so that there is nothing to read.
 
     Source: `valley` of fastai's `lr_find`, its default.
 

@@ -38,7 +38,6 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from course_utils import validate
-from course_utils.experiments.range_test import _DISCARDED
 from course_utils.experiments.sweep import sweep
 from course_utils.optimizers import GradientDescent
 
@@ -49,6 +48,7 @@ _LOCK_GRACE = 10  # seconds; a write takes milliseconds, so an older lock belong
 _PATIENCE = 1.0  # seconds without anything to do before missing trials are written down again
 _POLL = 0.2  # seconds between two looks at what the other processes do
 _RETRIES = 3  # a trial whose process died this often in addition to the first time is given up
+_DISCARDED = "discarded: another process has this one"
 _LIVE = (TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)
 
 

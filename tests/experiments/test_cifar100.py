@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,26 +16,25 @@ from torch import nn
 
 from course_utils import views
 from course_utils.experiments import cifar100 as cifar_study
+from course_utils.experiments import cifar_plans, cifar_runs
 from course_utils.experiments.cifar100 import (
-    ARTICLE,
-    GROUPS,
-    SCHEDULES,
-    Plan,
-    Result,
-    collect,
     fingerprint,
-    grid,
+    left,
     load,
     main,
-    plans,
     record,
     record_run,
-    select,
+    recorded,
 )
-from course_utils.experiments.datasets import cifar100, synthetic_cifar100
+from course_utils.experiments.cifar_plans import ARTICLE, GROUPS, SCHEDULES, plans
+from course_utils.experiments.cifar_runs import Plan, Result, add, grid, select
+from course_utils.experiments.datasets import cifar100, digits, synthetic_cifar100
+from course_utils.experiments.devices import fast_precision
 from course_utils.experiments.diagnostics import dead_fractions
 from course_utils.experiments.training import evaluate, train
 from course_utils.run import Run
+
+RESULTS = Path(__file__).parents[2] / "notebooks" / "results"
 
 
 def tiny_cnn(seed, width=1.0):
@@ -50,13 +49,27 @@ def shrink(set_to):
     """A network and batches that fit the synthetic data."""
     set_to(cifar_study, "SevenLayerCNN", tiny_cnn)
     set_to(cifar_study, "BATCH_SIZE", 8)
-    set_to(cifar_study, "HELD_OUT", 16)
+    set_to(cifar_plans, "HELD_OUT", 16)
+    set_to(cifar_plans, "SHORT", 10)
+    set_to(cifar_plans, "LONG", 20)
     set_to(cifar_study, "PROBE", 16)
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     shrink(monkeypatch.setattr)
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+@pytest.fixture(params=["with bfloat16", "without"])
+def processor(request, monkeypatch):
+    """A processor that multiplies bfloat16 quickly, or does not."""
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: request.param != "without", raising=False)
+    assert fast_precision() == ("float32" if request.param == "without" else "bfloat16")
+    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +108,13 @@ def test_the_plans_hold_what_the_lesson_needs():
     assert len(rates) >= 9 and all(p.held_out for p in listed if p.group == "rates")
     assert {p.group for p in listed} == set(GROUPS)
     assert {p.schedule for p in listed} == set(SCHEDULES)
-    assert "precision" not in {p.group for p in plans(precision="float32")}
+    assert {p.precision for p in listed if p.group != "precision"} == {"bfloat16"}
+    assert {p.precision for p in listed if p.group == "precision"} == {"bfloat16", "float32"}
+    plain = plans(precision="float32")
+    assert {p.precision for p in plain} == {"float32"} and "precision" not in {
+        p.group for p in plain
+    }
+    assert not {p.name for p in plain} & {p.name for p in listed if p.group != "precision"}
 
 
 def test_a_narrower_network_has_the_same_plans_under_other_names():
@@ -268,7 +287,8 @@ def test_a_grid_has_the_seeds_that_every_rate_has():
 
 def test_the_whole_experiment_is_recorded_in_its_order(whole):
     folder, lines = whole
-    made = [line.split()[-1] for line in lines[:-1]]
+    assert lines[0] == "in bfloat16 on cpu"
+    made = [line.split()[-1] for line in lines[1:-1]]
     listed = [plan.name for plan in plans(epochs=1, seeds=1, precision="bfloat16")]
     assert [name for name in made if name in listed] == listed
     assert len(made) == len(listed) + 1 and lines[-1] == "all runs are made"  # momentum in full
@@ -278,7 +298,7 @@ def test_the_whole_experiment_is_recorded_in_its_order(whole):
         assert {r.plan.group for r in results} == {group}
     files = sorted(p.name for p in (folder / "results").iterdir())
     assert files == sorted(f"06_{group}.json" for group in GROUPS)
-    assert not list((folder / "work").glob("*.pt"))  # 60 MB each
+    assert not list((folder / "work").iterdir())  # checkpoints of 60 MB each
 
 
 def test_every_run_says_where_it_comes_from(whole, root):
@@ -294,7 +314,8 @@ def test_every_run_says_where_it_comes_from(whole, root):
 
 def test_the_record_gives_back_what_was_run(whole, root):
     [kept, _] = select(load(whole[0] / "results" / "06_schedules.json"), schedule="cosine")
-    fresh = record_run(kept.plan, cifar100(root), precision="bfloat16")
+    fresh = record_run(kept.plan, cifar100(root))
+    assert fresh.meta["precision"] == "bfloat16"
     assert kept.plan == fresh.plan
     for name in ("lr", "loss", "grad_norm", "final_loss"):
         np.testing.assert_allclose(getattr(kept, name), getattr(fresh, name), rtol=1e-5)
@@ -306,9 +327,13 @@ def test_the_record_gives_back_what_was_run(whole, root):
 def test_what_is_made_is_not_made_again(whole, root, monkeypatch):
     monkeypatch.setattr(cifar_study, "record_run", lambda *args, **kwargs: pytest.fail("again"))
     assert record(
-        root, work=whole[0] / "work", results=whole[0] / "results", epochs=1, seeds=1,
+        root, work=whole[0] / "other", results=whole[0] / "results", epochs=1, seeds=1,
         precision="bfloat16",
     )  # fmt: skip
+    done = load(whole[0] / "results" / "06_article.json")
+    assert left(whole[0] / "results", precision="bfloat16", epochs=1, seeds=1) == []
+    again = left(whole[0] / "results", ["article"], epochs=1, seeds=1)  # in float32
+    assert sorted(p.lr for p in again) == sorted(run.plan.lr for run in done)
 
 
 def test_numbers_that_are_not_finite_survive(tmp_path):
@@ -318,34 +343,67 @@ def test_numbers_that_are_not_finite_survive(tmp_path):
         loss=np.array([np.inf]), final_loss=float("nan"), diverged=True,
         meta={"precision": "float32", "provenance": {"images_sha256": "a"}},
     )  # fmt: skip
-    for folder in ("work", "results"):
-        (tmp_path / folder).mkdir()
-    text = json.dumps(cifar_study._encode(bad), allow_nan=False)
-    (tmp_path / "work" / f"{plan.name}.json").write_text(text)
-    collect(tmp_path / "work", tmp_path / "results", "article")
-    [read] = load(tmp_path / "results" / "06_article.json")
+    add(tmp_path / "06_article.json", [bad])
+    text = (tmp_path / "06_article.json").read_text()
+    json.loads(text, parse_constant=pytest.fail)  # strict JSON
+    [read] = load(tmp_path / "06_article.json")
     assert read.diverged and np.isnan(read.loss[0]) and np.isnan(read.final_loss)
     assert np.isnan(read.metrics["dead"][1, 0]) and read.metrics["dead"].shape == (2, 2)
 
 
-def test_runs_of_other_settings_stay_and_other_images_are_refused(root, tmp_path):
-    settings = {"results": tmp_path / "results", "groups": ["sharpness"], "seeds": 1}
-    record(root, work=tmp_path / "a", epochs=1, **settings)
-    record(root, work=tmp_path / "b", epochs=3, **settings)
-    results = load(tmp_path / "results" / "06_sharpness.json")
-    assert sorted({r.plan.epochs for r in results}) == [1, 3] and len(results) == 6
-    synthetic_cifar100(tmp_path / "other", n_train=48, n_test=16, seed=1)
-    before = (tmp_path / "results" / "06_sharpness.json").read_bytes()
+def made(plan, updates=5, images="a"):
+    """A finished run of 5 updates an epoch, as `record` adds it."""
+    meta = {"precision": plan.precision, "updates": updates, "updates_per_epoch": 5}
+    return replace(
+        result(plan, {"test_loss": [1.0, 2.0]}),
+        meta=meta | {"provenance": {"images_sha256": images}},
+    )
+
+
+def test_a_file_keeps_what_is_in_it_and_the_longer_of_two_recordings(tmp_path):
+    path, plan = tmp_path / "06_rates.json", Plan("rates", 0.1, 0, 2)
+    others = [replace(plan, **one) for one in ({"epochs": 3}, {"width": 0.5}, {"held_out": 8})]
+    others.append(replace(plan, precision="bfloat16"))
+    for run in (plan, *others):
+        add(path, [made(run)])
+    assert len(load(path)) == 5
+    add(path, [made(plan, updates=10)])
+    add(path, [made(plan, updates=5)])
+    runs = load(path)
+    assert [r.epochs for r in runs if r.plan == plan] == [2] and len(runs) == 5
+    assert [r.plan.name for r in runs] == sorted(r.plan.name for r in runs)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"on the same images, got \['a', 'b'\]"):
+        add(path, [made(replace(plan, lr=1.0), images="b")])
+    assert path.read_bytes() == before
+
+
+def test_other_images_are_refused_before_a_run_is_made(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar_study, "record_run", lambda *args, **kwargs: pytest.fail("trained"))
+    add(tmp_path / "06_dead.json", [made(Plan("dead", 0.1, 0, 2))])
     with pytest.raises(ValueError, match="results must hold runs on the same images"):
-        record(tmp_path / "other", work=tmp_path / "c", epochs=1, **settings)
-    assert (tmp_path / "results" / "06_sharpness.json").read_bytes() == before
+        record(root, work=tmp_path / "w", results=tmp_path, groups=["sharpness"])
+
+
+def test_the_recorded_files_of_the_lesson_say_their_precision():
+    """Those of 2026-11 left it out of the plan; what they hold is what they held."""
+    files = [*RESULTS.glob("06_*.json"), *RESULTS.glob("incoming/*.json")]
+    runs = [(file, run) for file in files for run in load(file)]
+    assert len(runs) >= 85
+    for file, run in runs:
+        assert run.plan.precision == run.meta["precision"], run.plan.name
+        assert file.parent == RESULTS or file.stem == run.plan.name
+    raw = json.loads((RESULTS / "06_article.json").read_text())["runs"]
+    kept = load(RESULTS / "06_article.json")
+    assert len(raw) == len(kept) == len({run.plan.name for run in kept})
+    for a, b in zip(raw, kept):
+        assert a["plan"] | {"precision": a["meta"]["precision"]} == asdict(b.plan)
+        np.testing.assert_array_equal(np.array(a["loss"], float), b.loss)
 
 
 KILLED = """
     import os, sys
     sys.path[:0] = {paths!r}
-    from course_utils import views
-    from course_utils.experiments import search
     from course_utils.experiments import cifar100 as cifar_study
     from test_cifar100 import shrink
 
@@ -357,13 +415,13 @@ KILLED = """
             os._exit(9)
         return real(model, split)
     cifar_study.evaluate = die
-    cifar_study.record({root!r}, work={work!r}, results={work!r} + "/../first", epochs=3,
-                       groups=["article"], seeds=1, precision="float32", device="cpu")
+    cifar_study.record({root!r}, work={work!r}, results={results!r}, epochs=3,
+                       groups=["article"], seeds=1, device="cpu")
 """
 
 
 def comparable(result):
-    content = cifar_study._encode(result)
+    content = cifar_runs._encode(result)
     content["meta"] = {
         k: v for k, v in content["meta"].items() if k not in ("seconds", "provenance")
     }
@@ -371,9 +429,12 @@ def comparable(result):
 
 
 def test_killed_and_started_again_equals_uninterrupted(root, tmp_path):
-    work, here = tmp_path / "work", Path(__file__).parents[0]
+    work, results, here = tmp_path / "work", tmp_path / "results", Path(__file__).parents[0]
     script = textwrap.dedent(KILLED).format(
-        paths=[str(here), str(here.parents[1])], root=str(root), work=str(work)
+        paths=[str(here), str(here.parents[1])],
+        root=str(root),
+        work=str(work),
+        results=str(results),
     )
     died = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=200
@@ -381,10 +442,9 @@ def test_killed_and_started_again_equals_uninterrupted(root, tmp_path):
     assert died.returncode == 9, died.stderr
     second = plans(epochs=3, seeds=1)[1].name
     assert torch.load(work / f"{second}.pt", weights_only=True)["done"] == 12
-    assert len(list(work.glob("article*.json"))) == 1
+    assert len(load(results / "06_article.json")) == 1
 
-    settings = {"groups": ["article"], "epochs": 3, "seeds": 1, "precision": "float32"}
-    results = tmp_path / "results"
+    settings = {"groups": ["article"], "epochs": 3, "seeds": 1}
     assert record(root, work=work, results=results, device="cpu", **settings)
     assert record(root, work=tmp_path / "w", results=tmp_path / "r", device="cpu", **settings)
     resumed, reference = (load(f / "06_article.json") for f in (results, tmp_path / "r"))
@@ -414,7 +474,7 @@ def test_the_whole_epochs_of_a_stopped_run_are_those_of_a_shorter_one(root, tmp_
         np.testing.assert_array_equal(part.metrics[name], values)
 
 
-def test_parts_are_published_and_the_longer_recording_stays(root, tmp_path, monkeypatch):
+def test_parts_are_published_and_gone_on_with(root, tmp_path, monkeypatch):
     settings = {"results": tmp_path / "results", "groups": ["article"], "seeds": 1, "epochs": 3}
     real, updates = cifar_study.record_run, []
 
@@ -428,8 +488,8 @@ def test_parts_are_published_and_the_longer_recording_stays(root, tmp_path, monk
     monkeypatch.setattr(cifar_study, "record_run", stopped)
     while len(updates) < 14:
         assert not record(root, work=tmp_path / "a", minutes=1, **settings)
-    assert published() == [2]
-    for _ in range(8):  # another folder, where this run is not as far yet
+    assert published() == [2] and len(left(tmp_path / "results", ["article"], 3, 1)) == 5
+    for _ in range(8):  # from another folder, where this run is not as far yet
         record(root, work=tmp_path / "b", minutes=1, **settings)
     assert published() == [2]
     monkeypatch.setattr(cifar_study, "record_run", real)
@@ -440,8 +500,7 @@ def test_parts_are_published_and_the_longer_recording_stays(root, tmp_path, monk
 # --- the command line --------------------------------------------------------------------------
 
 
-def test_the_command_stops_in_time_and_goes_on(root, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
+def test_the_command_stops_in_time_and_goes_on(root, tmp_path, capsys):
     command = ["--data", str(root), "--work", str(tmp_path / "w"), "--results", str(tmp_path / "r"),
                "--only", "sharpness", "--epochs", "1", "--device", "cpu"]  # fmt: skip
     assert main([*command, "--minutes", "1e-9"]) == 1
@@ -458,83 +517,31 @@ def test_the_command_stops_in_time_and_goes_on(root, tmp_path, capsys, monkeypat
     assert {r.plan.width for r in load(tmp_path / "r" / "06_sharpness.json")} == {0.5, 1.0}
 
 
-def write(folder, plan, precision, updates=5):
-    """A finished run as `record` leaves it in the work folder."""
-    folder.mkdir(exist_ok=True)
-    meta = {"precision": precision, "updates": updates, "updates_per_epoch": 5}
-    made = replace(
-        result(plan, {"test_loss": [1.0, 2.0]}),
-        meta=meta | {"provenance": {"images_sha256": "a"}},
-    )
-    (folder / f"{plan.name}.json").write_text(json.dumps(cifar_study._encode(made)))
+def test_nothing_decides_the_precision_behind_the_readers_back(root, tmp_path, capsys, processor):
+    def command(*more):
+        words = ["--data", root, "--work", tmp_path / "w", "--results", tmp_path / "r"]
+        words += ["--only", "sharpness", "--epochs", 1, "--device", "cpu", *more]
+        assert main([str(word) for word in words]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    assert command()[0] == "in float32 on cpu"
+    assert {r.plan.precision for r in recorded(tmp_path / "r")} == {"float32"}
+    shown = command("--precision", "auto")
+    if processor == "without":
+        assert shown == ["in float32 on cpu", "all runs are made"]
+    else:
+        assert shown[0] == "in bfloat16 on cpu"
+        runs = recorded(tmp_path / "r")
+        assert sorted(r.plan.precision for r in runs) == ["bfloat16"] * 3 + ["float32"] * 3
+        assert all(r.plan.precision == r.meta["precision"] for r in runs)
 
 
-def test_runs_of_another_precision_are_refused_before_anything_is_replaced(tmp_path):
-    out = tmp_path / "results"
-    out.mkdir()
-    plan, narrow = Plan("rates", 0.1, 0, 1), Plan("rates", 0.1, 0, 1, width=0.5)
-    write(tmp_path / "a", plan, "float32")
-    collect(tmp_path / "a", out, "rates")
-    before = (out / "06_rates.json").read_bytes()
-    for again in (plan, replace(plan, lr=0.2)):  # under a known name, and under a new one
-        write(tmp_path / again.name, again, "bfloat16")
-        with pytest.raises(ValueError, match=r"same precision.*width 1: .*bfloat16.*float32"):
-            collect(tmp_path / again.name, out, "rates")
-        assert (out / "06_rates.json").read_bytes() == before
-    write(tmp_path / "b", narrow, "bfloat16")  # not compared with the others
-    write(tmp_path / "b", replace(plan, precision="bfloat16"), "bfloat16")  # says so in its name
-    collect(tmp_path / "b", out, "rates")
-    assert [r.meta["precision"] for r in load(out / "06_rates.json")] == [
-        "float32", "bfloat16", "bfloat16",
-    ]  # fmt: skip
-
-
-def test_runs_of_another_precision_are_not_done(tmp_path, capsys):
-    work = tmp_path / "work"
-    first, second, third = plans(epochs=1, seeds=1)[:3]
-    write(work, first, "float32")
-    write(work, second, "bfloat16")
-    command = ["--dry-run", "--only", "article", "--epochs", "1", "--seeds", "1"]
-    command += ["--work", str(work), "--device", "meta"]
-    for precision, left in (("float32", second), ("bfloat16", first)):
-        assert main([*command, "--precision", precision]) == 0
-        assert capsys.readouterr().out.splitlines()[:2] == [left.name, third.name]
-
-
-def test_auto_is_the_precision_of_what_is_recorded_else_the_faster_one(
-    tmp_path, capsys, monkeypatch
-):
-    faster = {"meta": "bfloat16"}
-    monkeypatch.setattr(cifar_study, "fast_precision", lambda d=None: faster.get(d, "float32"))
-    folders = {"work": tmp_path / "work", "results": tmp_path / "results"}
-    command = ["--dry-run", "--only", "precision", "--epochs", "1", "--seeds", "1"]
-    command += [word for name, path in folders.items() for word in (f"--{name}", str(path))]
-
-    def left(*words):  # float32 is compared with bfloat16 only where that is the faster one
-        main([*command, *words])
-        return capsys.readouterr().out.splitlines()[-1][:11]
-
-    assert left("--device", "meta") == "2 runs are " and left("--device", "cpu") == "0 runs are "
-    write(tmp_path / "elsewhere", plans(epochs=1, seeds=1)[0], "float32")
-    folders["results"].mkdir()
-    collect(tmp_path / "elsewhere", folders["results"], "article")
-    assert left("--device", "meta") == "0 runs are "
-    assert left("--device", "meta", "--width", "0.5") == "2 runs are "  # nothing recorded there
-
-
-def test_another_precision_is_refused_before_a_run_is_made(root, tmp_path, monkeypatch):
-    monkeypatch.setattr(cifar_study, "record_run", lambda *args, **kwargs: pytest.fail("trained"))
-    [plan] = [p for p in plans(epochs=1, seeds=1) if p.group == "article"][:1]
-    for name in ("work", "results"):
-        folders = {key: tmp_path / name / key for key in ("work", "results")}
-        folders[name].mkdir(parents=True)
-        if name == "work":
-            write(folders["work"], plan, "float32")
-        else:
-            write(tmp_path / "elsewhere", plan, "float32")
-            collect(tmp_path / "elsewhere", folders["results"], "article")
-        with pytest.raises(ValueError, match="same precision"):
-            record(root, **folders, groups=["article"], precision="bfloat16", epochs=1, seeds=1)
+def test_the_library_trains_in_float32_on_every_processor(root, processor):
+    """The run of a plan without a word on precision is that of `train` without one."""
+    plan, data = Plan("article", 0.01, 0, 1), cifar100(root)
+    run = train(tiny_cnn(0), data, optimizer="adam", schedule=0.01, epochs=1, batch_size=8)
+    assert record_run(plan, data).final_loss == run.final_loss
+    assert record_run(replace(plan, precision="bfloat16"), data).final_loss != run.final_loss
 
 
 def test_pressing_stop_says_how_to_go_on(root, tmp_path, capsys, monkeypatch):
@@ -543,7 +550,7 @@ def test_pressing_stop_says_how_to_go_on(root, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(cifar_study, "record_run", stop)
     command = ["--data", str(root), "--work", str(tmp_path / "w"), "--results", str(tmp_path / "r")]
-    assert main([*command, "--threads", "1"]) == 1
+    assert main(command) == 1
     assert "the same command goes on" in capsys.readouterr().out
 
 
@@ -551,16 +558,37 @@ def test_without_data_the_command_says_what_to_do(tmp_path, capsys, monkeypatch)
     monkeypatch.setattr(
         "course_utils.experiments.cifar_files.URL", "http://127.0.0.1:9/nothing.tar.gz"
     )
-    command = [
-        "--data",
-        str(tmp_path / "d"),
-        "--work",
-        str(tmp_path / "w"),
-        "--results",
-        str(tmp_path / "r"),
-    ]
-    assert main([*command, "--threads", "1"]) == 1
+    command = ["--data", str(tmp_path / "d"), "--work", str(tmp_path / "w")]
+    assert main([*command, "--results", str(tmp_path / "r")]) == 1
     assert "What you can do" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--epochs 0", "epochs must be 1 or greater, got 0"),
+        ("--seeds 0", "seeds must be 1 or greater, got 0"),
+        ("--width nan", "width must be a finite number, got nan"),
+        ("--device gpu", "device must be 'auto' or one that is here, such as 'cpu', got 'gpu'"),
+        ("--threads 0", "threads must be 1 or greater, got 0"),
+        ("--minutes nan", "minutes must be a finite number, got nan"),
+        ("--work FILE/work", "FILE/work"),
+        ("--results FILE/results", "FILE/results"),
+        ("--results DAMAGED", "DAMAGED/06_dead.json' (JSONDecodeError"),
+    ],
+)
+def test_bad_words_on_the_command_line_are_named(root, tmp_path, capsys, words, message):
+    (tmp_path / "FILE").write_text("")
+    (tmp_path / "DAMAGED").mkdir()
+    (tmp_path / "DAMAGED" / "06_dead.json").write_text('{"runs": [')
+    name, _, value = words.partition(" ")
+    value = str(tmp_path / value) if value.startswith(("FILE", "DAMAGED")) else value
+    folders = ["--work", str(tmp_path / "w"), "--results", str(tmp_path / "r")]
+    command = ["--data", str(root), *folders, name, value, "--only", "dead"]
+    unused = "FILE" in message or name == "--minutes"
+    for more in [[]] if unused else [[], ["--dry-run"]]:
+        status, shown = main([*command, *more]), capsys.readouterr().out
+        assert status == 1 and message in shown and shown.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -579,7 +607,11 @@ def test_without_data_the_command_says_what_to_do(tmp_path, capsys, monkeypatch)
             ValueError,
             "minutes must be greater",
         ),
-        (lambda w: record(w, work=w, results=w / "a" / ".."), ValueError, "different folders"),
+        (
+            lambda w: record_run(Plan("dead", 0.1, 0, 1, schedule="cos"), digits()),
+            ValueError,
+            "plan.schedule must be one of 'constant', .* got 'cos'",
+        ),
         (lambda w: select([], rate=1), ValueError, "settings must be one of 'group', 'lr'"),
         (lambda w: result(None, {}).final("train"), ValueError, "metric must be one of 'step'"),
     ],

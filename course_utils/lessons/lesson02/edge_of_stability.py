@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from course_utils.experiments.datasets import Data, digits
 from course_utils.experiments.diagnostics import sharpness
 from course_utils.experiments.models import mlp
 from course_utils.experiments.training import train
-from course_utils.run import Run, write_atomically
+from course_utils.run import Run, read_json, write_atomically
 
 RATES = (0.2, 0.4, 0.8, 1.2)
 SEEDS = (0, 1, 2)
@@ -171,7 +170,11 @@ def record(path: str | PathLike[str]) -> Edge:
 
 def load(path: str | PathLike[str]) -> Edge:
     """Read what `record` wrote."""
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    return read_json(path, _from_json)
+
+
+def _from_json(content: dict[str, Any]) -> Edge:
+    """The inverse of what `record` writes."""
     meta = content.pop("meta")
     return Edge(**{name: np.array(values) for name, values in content.items()}, meta=meta)
 

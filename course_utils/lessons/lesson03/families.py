@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from course_utils import __version__, schedules, validate
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.sweep import sweep
 from course_utils.optimizers import GradientDescent
-from course_utils.run import write_atomically
+from course_utils.run import read_json, write_atomically
 from course_utils.schedules import Schedule
 
 RATES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4)
@@ -312,9 +311,12 @@ def load(path: str | PathLike[str]) -> Record:
     Raises:
         ValueError: if the file is not such a record.
     """
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    return read_json(path, _decode)
+
+
+def _decode(content: Any) -> Record:
     if not isinstance(content, dict) or set(content) != {"provenance", "comparisons", "per_epoch"}:
-        raise ValueError(f"path must hold a record of this study, got {str(path)!r}")
+        raise ValueError("it is no record of this study")
     comparisons = {(c["noise"], c["split"]): _from_json(c) for c in content["comparisons"]}
     return Record(comparisons, content["per_epoch"], content["provenance"])
 

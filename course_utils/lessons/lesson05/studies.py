@@ -29,7 +29,7 @@ from course_utils.experiments.models import mlp
 from course_utils.experiments.sweep import sweep
 from course_utils.experiments.training import accuracy, train
 from course_utils.optimizers import Adagrad, Adam, GradientDescent, Optimizer, RMSprop
-from course_utils.run import write_atomically
+from course_utils.run import read_json, write_atomically
 from course_utils.schedules import (
     ReduceOnPlateau,
     Schedule,
@@ -783,7 +783,10 @@ def record(folder: str | PathLike[str], names: Iterable[str] = tuple(STUDIES)) -
 
 def load(path: str | PathLike[str]) -> Arms:
     """Read what `record` wrote."""
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    return read_json(path, _from_json)
+
+
+def _from_json(content: dict[str, Any]) -> Arms:
     return Arms(
         rates=_arrays(content["rates"]),
         metrics={arm: _arrays(values) for arm, values in content["metrics"].items()},

@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator
 from torch import nn
 
 from course_utils import validate, views
-from course_utils.experiments.cifar100 import Result
+from course_utils.experiments.cifar_runs import Result
 from course_utils.experiments.datasets import Data
 from course_utils.experiments.training import evaluate
 from course_utils.views.explorer import Explorer
@@ -89,7 +89,7 @@ def per_epoch(result: Result, metric: str) -> tuple[np.ndarray, np.ndarray]:
         ValueError: if the run has no such metric.
 
     Example:
-        >>> from course_utils.experiments.cifar100 import Plan
+        >>> from course_utils.experiments.cifar_runs import Plan
         >>> step, four = np.arange(4), np.array([4.0, 2.0, 1.0, 1.0])
         >>> meta = {"updates": 4, "updates_per_epoch": 2}
         >>> run = Result(Plan("article", 0.1, 0, 2), step, four, four, four, {}, 1.0, False, meta)
@@ -180,7 +180,7 @@ def dead_layers(ax: Axes, result: Result) -> Axes:
     Example:
         >>> one = np.zeros(1)
         >>> metrics = {"step": np.array([0, 5]), "dead": np.array([[0.0, 0.5], [1.0, 1.0]])}
-        >>> from course_utils.experiments.cifar100 import Plan
+        >>> from course_utils.experiments.cifar_runs import Plan
         >>> run = Result(Plan("dead", 0.1, 0, 1), one, one, one, one, metrics, 4.6, False, {})
         >>> dead_layers(views.subplots()[1], run).images[0].get_array().shape
         (2, 2)

@@ -29,7 +29,7 @@ from course_utils.experiments.models import mlp
 from course_utils.experiments.sweep import Sweep, sweep
 from course_utils.experiments.training import accuracy, train
 from course_utils.optimizers import Adam, GradientDescent
-from course_utils.run import write_atomically
+from course_utils.run import read_json, write_atomically
 
 COMMAND = "python -m course_utils.lessons.lesson07.studies results"
 SEEDS = range(5)
@@ -603,7 +603,10 @@ def record(study: str, folder: str | PathLike[str]) -> dict[str, Table]:
 
 def load(path: str | PathLike[str]) -> dict[str, Table]:
     """Read what `record` wrote; the provenance is in the `meta` of every table."""
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    return read_json(path, _decode)
+
+
+def _decode(content: dict[str, Any]) -> dict[str, Table]:
     return {
         name: Table(
             one["lrs"],

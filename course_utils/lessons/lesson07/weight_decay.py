@@ -16,7 +16,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from course_utils import __version__, validate
 from course_utils.experiments.datasets import Data, digits
 from course_utils.experiments.sweep import sweep
 from course_utils.optimizers import AdamW, GradientDescent, Optimizer
-from course_utils.run import write_atomically
+from course_utils.run import read_json, write_atomically
 
 RULES = ("gradient descent", "AdamW")
 RATES = {
@@ -190,9 +189,12 @@ def load(path: str | PathLike[str]) -> dict[str, Map]:
     Raises:
         ValueError: if the file is not such a record.
     """
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    return read_json(path, _decode)
+
+
+def _decode(content: Any) -> dict[str, Map]:
     if not isinstance(content, dict) or set(content) != {"provenance", "maps"}:
-        raise ValueError(f"path must hold a record of this study, got {str(path)!r}")
+        raise ValueError("it is no record of this study")
     maps = [_from_json(one, content["provenance"]) for one in content["maps"]]
     return {one.rule: one for one in maps}
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from course_utils import views
-from course_utils.experiments.cifar100 import Plan, Result
+from course_utils.experiments.cifar_runs import Plan, Result
 from course_utils.experiments.datasets import digits, synthetic_cifar100
 from course_utils.experiments.models import mlp
 from course_utils.experiments.training import evaluate, train
