@@ -19,6 +19,17 @@ export MKL_NUM_THREADS ?= $(OMP_NUM_THREADS)
 export PYTHONHASHSEED ?= 0
 # The kernels of this environment come before those in the home folder.
 export JUPYTER_PREFER_ENV_PATH := 1
+# Settings, caches and the list of open files stay inside this folder, unless it is read-only.
+ifneq ($(shell test -w . && echo yes),)
+KEPT := $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))/home
+export JUPYTER_CONFIG_DIR := $(KEPT)/jupyter/config
+export JUPYTER_DATA_DIR := $(KEPT)/jupyter/data
+export JUPYTER_RUNTIME_DIR := $(KEPT)/jupyter/runtime
+export JUPYTERLAB_SETTINGS_DIR := $(JUPYTER_CONFIG_DIR)/lab/user-settings
+export JUPYTERLAB_WORKSPACES_DIR := $(JUPYTER_CONFIG_DIR)/lab/workspaces
+export IPYTHONDIR := $(KEPT)/ipython
+export MPLCONFIGDIR := $(KEPT)/matplotlib
+endif
 
 FIRST := $(firstword $(sort $(wildcard notebooks/*.ipynb)) README.md)
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=60 \
@@ -40,17 +51,21 @@ help: ## this list
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter, PIP_ARGS=... is handed to pip (see README.md)."
 
+# Who names a Python gets it, also where another one made .venv.
+ANY_PYTHON := $(if $(filter file,$(origin PYTHON)),--any-python)
+
 install: ## create .venv and install everything (the other commands do it when needed)
 	@command -v "$(PYTHON)" >/dev/null || { \
 	  echo "The course needs Python 3.11 or newer, and there is no command '$(PYTHON)' here."; \
 	  echo "Install it (python.org, your package manager, or conda), or name it: make lab PYTHON=/path/to/python3"; \
 	  exit 1; }
-	@"$(PYTHON)" tools/install.py "$(VENV)" $(PIP_ARGS)
+	@"$(PYTHON)" tools/install.py $(ANY_PYTHON) "$(VENV)" $(PIP_ARGS)
 
 lab: install ## open the course in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url="/lab/tree/$(FIRST)" \
 	  --ServerApp.ip=127.0.0.1 --LabApp.news_url= --LabApp.extension_manager=readonly \
-	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(ROOT_ARGS) $(LAB_ARGS)
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+	  --KernelManager.transport_encryption=auto $(ROOT_ARGS) $(LAB_ARGS)
 
 test: install ## check everything: style, unit tests, all notebooks
 	@failed=""; \
@@ -89,7 +104,7 @@ slides: install ## a lecture of each lesson in slides/, for the browser (NB=01 f
 # its search, fonts and scripts along. MathJax is the one of the slides. They are installed here and
 # not with the rest, so that `make lab` stays small.
 book: install ## a website of all lessons in book/, with search, for the browser
-	@$(PY) tools/extras.py book $(PIP_ARGS)
+	@$(PY) tools/install.py --any-python --extras book "$(VENV)" $(PIP_ARGS)
 	@$(PY) tools/book.py
 
 links: install ## try all external links (needs the network)
