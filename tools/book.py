@@ -10,7 +10,6 @@ along. The book is replaced as a whole, and only when it was built.
 from __future__ import annotations
 
 import copy
-import json
 import os
 import re
 import shutil
@@ -22,8 +21,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote
 
+import nbformat
 import vendor
-from lesson_map import prose, row
+from lesson_map import table
+from nbformat.v4 import new_output
+
+from notebooks import WIDGET_VIEW, is_live
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "book"
@@ -33,7 +36,6 @@ SECONDS = 600
 
 # What a page can show. Everything else is for JupyterLab: live widgets, the records of claims.
 SHOWN = ("text/plain", "text/html", "text/markdown", "image/png")
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 LIVE = "Live in the notebook: the controls of this explorer need a running kernel."
 REMARK = "**Teaching remark.** "
 STUB = "○ not attempted"
@@ -68,20 +70,14 @@ INSTRUCTOR
 # --- from a notebook to a page --------------------------------------------------------------------
 
 
-def is_live(cell: dict) -> bool:
-    """Whether a cell shows an explorer: its stored output is a line of text or a dead widget."""
-    last = "".join(cell["source"]).rstrip().rpartition("\n")[2]
-    return re.fullmatch(r"\w*explorer", last) is not None
-
-
 def for_paper(outputs: list[dict]) -> list[dict]:
     """Return outputs without what needs a kernel: widgets, and the answers to exercises."""
     kept = []
     for output in copy.deepcopy(outputs):
         data = output.get("data", {})
         shown = {kind: value for kind, value in data.items() if kind in SHOWN}
-        plain = "".join(data.get("text/plain", ""))
-        if plain.startswith(STUB) or (WIDGET_VIEW in data and shown.keys() <= {"text/plain"}):
+        answer = data.get("text/plain", "").startswith(STUB)
+        if answer or (WIDGET_VIEW in data and shown.keys() <= {"text/plain"}):
             continue
         if "data" in output:
             output["data"] = shown
@@ -91,8 +87,7 @@ def for_paper(outputs: list[dict]) -> list[dict]:
 
 def live_note() -> dict:
     """Return the output that stands for an explorer."""
-    data = {"text/markdown": f"*{LIVE}*", "text/plain": LIVE}
-    return {"output_type": "display_data", "data": data, "metadata": {}}
+    return new_output("display_data", {"text/markdown": f"*{LIVE}*", "text/plain": LIVE})
 
 
 def alternative(outputs: list[dict]) -> str:
@@ -120,7 +115,6 @@ def page(notebook: dict, name: str) -> dict:
     notebook = copy.deepcopy(notebook)
     notebook["metadata"].pop("widgets", None)
     for cell in notebook["cells"]:
-        source = "".join(cell["source"])
         if cell["cell_type"] == "code":
             cell["outputs"] = for_paper(cell["outputs"])
             if is_live(cell):
@@ -128,24 +122,18 @@ def page(notebook: dict, name: str) -> dict:
             if alt := alternative(cell["outputs"]):
                 cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
         else:
-            source = with_page_anchors(source)
+            source = with_page_anchors(cell["source"])
             if source.startswith(REMARK):
                 source = f":::{{admonition}} For teachers\n{source.removeprefix(REMARK)}\n:::"
             cell["source"] = source
     link = LINK.format(name)
     first = notebook["cells"][0]
-    title, _, rest = "".join(first["source"]).partition("\n")
+    title, _, rest = first["source"].partition("\n")
     first["source"] = f"{title}\n\n{link}\n{rest}"
     return notebook
 
 
 # --- the sources of the book ----------------------------------------------------------------------
-
-
-def table(lessons: list[Path]) -> str:
-    """Return the table of lessons, with links to the pages of the book."""
-    rows = [row(path, prose(path)).replace("](notebooks/", "](") for path in lessons]
-    return "\n".join(["| | Lesson | The question | Minutes |", "|---|---|---|---|", *rows])
 
 
 def write_sources(folder: Path, notebooks: Path, mathjax: Path) -> None:
@@ -157,8 +145,7 @@ def write_sources(folder: Path, notebooks: Path, mathjax: Path) -> None:
     downloads.mkdir(parents=True)
     static.mkdir()
     for path in lessons:
-        shown = page(json.loads(path.read_text(encoding="utf-8")), path.name)
-        (folder / path.name).write_text(json.dumps(shown), encoding="utf-8")
+        nbformat.write(page(nbformat.read(path, as_version=4), path.name), folder / path.name)
         shutil.copy(path, downloads)
     guide = notebooks / "INSTRUCTOR.md"
     if guide.exists():
@@ -167,7 +154,7 @@ def write_sources(folder: Path, notebooks: Path, mathjax: Path) -> None:
     if (notebooks / "images").is_dir():
         shutil.copytree(notebooks / "images", folder / "images")
     index = INDEX.format(
-        table=table([path for path in lessons if not path.name.startswith("00_")]),
+        table=table(notebooks).replace("](notebooks/", "]("),
         lessons="\n".join(path.stem for path in lessons),
         for_teachers=FOR_TEACHERS if guide.exists() else "",
     )
@@ -222,13 +209,14 @@ def loads_from_elsewhere(folder: Path) -> Iterator[str]:
 
 def make(out: Path, notebooks: Path, mathjax: Path) -> list[str]:
     """Write the book into a folder, in place of what is there; return what is wrong with it."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix="build-book-") as scratch:
         source, draft = Path(scratch) / "source", Path(scratch) / "html"
         write_sources(source, notebooks, mathjax)
         complaints = build(source, draft)
         (draft / ".buildinfo").unlink(missing_ok=True)
-        shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(draft, out)
+        if out.exists():
+            shutil.rmtree(out)
+        draft.rename(out)
     return complaints + list(loads_from_elsewhere(out))
 
 
@@ -236,14 +224,9 @@ def main() -> int:
     """Write the book; return 0 when all went well."""
     lacking = [name for name in TOOLS if find_spec(name) is None]
     if lacking:
-        print(f"make book: not installed: {', '.join(lacking)}", file=sys.stderr)
-        return 1
-    try:
-        mathjax = vendor.fetch(vendor.VENDOR) / vendor.MATHJAX
-        complaints = make(OUT, ROOT / "notebooks", mathjax)
-    except vendor.Problem as problem:
-        print(f"make book: {problem}", file=sys.stderr)
-        return 1
+        raise vendor.Problem(f"not installed: {', '.join(lacking)}")
+    mathjax = vendor.fetch(vendor.VENDOR) / vendor.MATHJAX
+    complaints = make(OUT, ROOT / "notebooks", mathjax)
     size = sum(path.stat().st_size for path in OUT.rglob("*") if path.is_file())
     print(f"{(OUT / 'index.html').relative_to(ROOT)}: {size / 1e6:.0f} MB in all")
     for complaint in complaints:
@@ -252,4 +235,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(vendor.plainly("book", main))

@@ -12,13 +12,18 @@ import re
 import sys
 from pathlib import Path
 
+from course_utils.run import write_atomically
+
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- lessons: written by `make readme` -->", "<!-- end of lessons -->"
 
 
-def prose(notebook: Path) -> str:
-    """Return the Markdown of a notebook, cell below cell."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+def prose(path: Path) -> str:
+    """Return the Markdown of a notebook, cell below cell, or the text of another file."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        return text
+    cells = json.loads(text)["cells"]
     return "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
 
 
@@ -72,8 +77,11 @@ def main() -> int:
     path = ROOT / "README.md"
     old = path.read_text(encoding="utf-8")
     new = updated(old, table(ROOT / "notebooks"))
-    if new != old:
-        path.write_text(new, encoding="utf-8")
+    if new == old:
+        print("README.md: the table of lessons is up to date.")
+    else:
+        write_atomically(path, new)
+        print("README.md: the table of lessons was written anew.")
     return 0
 
 

@@ -10,6 +10,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +26,21 @@ FILES = {
 
 class Problem(Exception):
     """Something is missing, said in plain words."""
+
+
+def plainly(name: str, work: Callable[[], int]) -> int:
+    """Return the exit status of `make NAME`; say in one sentence what stopped it from outside.
+
+    >>> plainly("book", lambda: 0)
+    0
+    """
+    try:
+        return work()
+    except OSError as error:
+        print(f"make {name}: {error.strerror}: {error.filename}", file=sys.stderr)
+    except Problem as problem:
+        print(f"make {name}: {problem}", file=sys.stderr)
+    return 1
 
 
 def wrong_files(folder: Path) -> list[str]:
