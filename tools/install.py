@@ -11,7 +11,6 @@ nothing has changed since the last time, it returns at once.
 import argparse
 import errno
 import hashlib
-import io
 import json
 import os
 import re
@@ -86,10 +85,11 @@ def run(command, **options):
     sys.stdout.flush()
     process = subprocess.Popen(command, stderr=subprocess.PIPE, **options)
     seen = []
-    for line in process.stderr:
-        text = line.decode("utf-8", "replace")
-        sys.stderr.write(text)
-        seen.append(text)
+    with process.stderr:
+        for line in process.stderr:
+            text = line.decode("utf-8", "replace")
+            sys.stderr.write(text)
+            seen.append(text)
     if process.wait() != 0:
         raise Problem(diagnose("".join(seen)))
 
@@ -108,28 +108,32 @@ def stamp_of(venv, extras):
     return os.path.join(venv, "installed-{0}.txt".format(extras.replace(",", "-")))
 
 
+def place(venv):
+    """Return the path of an environment in bytes, which any locale can write and compare."""
+    return getattr(os, "fsencode", str)(os.path.abspath(venv))
+
+
 def wanted_stamp(venv):
     """Return what a stamp holds when the environment is up to date: its place and contents."""
     digest = hashlib.sha256()
     for name in ("pyproject.toml", "constraints.txt", os.path.join("tools", "install.py")):
-        with open(os.path.join(ROOT, name), "rb") as stream:
-            digest.update(stream.read())
-    return "{0}\n{1}\n".format(os.path.abspath(venv), digest.hexdigest())
+        digest.update(read(os.path.join(ROOT, name)))
+    return place(venv) + b"\n" + digest.hexdigest().encode("ascii") + b"\n"
 
 
 def read(path):
-    """Return the text of a file, or an empty text where there is none."""
+    """Return the bytes of a file, none where there is no such file."""
     try:
-        with io.open(path, encoding="utf-8") as stream:
+        with open(path, "rb") as stream:
             return stream.read()
     except (IOError, OSError):
-        return ""
+        return b""
 
 
-def write(path, text):
-    """Write a text in UTF-8, whatever the locale is."""
-    with io.open(path, "w", encoding="utf-8") as stream:
-        stream.write(text)
+def write(path, content):
+    """Write bytes into a file."""
+    with open(path, "wb") as stream:
+        stream.write(content)
 
 
 def newer_pythons():
@@ -185,8 +189,8 @@ def same_python(venv, any_python):
 
 def create(venv, any_python):
     """Make a new virtual environment, unless a working one is there already at this place."""
-    built_for = read(stamp_of(venv, DESK)).split("\n")[0]
-    moved = built_for and built_for != os.path.abspath(venv)
+    built_for = read(stamp_of(venv, DESK)).split(b"\n")[0]
+    moved = built_for and built_for != place(venv)
     if not moved and same_python(venv, any_python):
         return
     check_python()
@@ -219,7 +223,7 @@ def quiet_jupyterlab(venv):
             "defaultViewers": {"markdown": "Markdown Preview"}
         },
     }
-    write(os.path.join(folder, "overrides.json"), json.dumps(settings, indent=2))
+    write(os.path.join(folder, "overrides.json"), json.dumps(settings, indent=2).encode("ascii"))
 
 
 def alone():

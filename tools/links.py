@@ -32,8 +32,8 @@ user_agent = "Mozilla/5.0 (link check of a course)"
 """
 # How Sphinx words that there is no such page or no such host.
 GONE = (
-    r"^(404|410) |NameResolutionError|Name or service not known|No address associated"
-    r"|getaddrinfo failed|nodename nor servname"
+    r"^(404|410) |Name or service not known|No address associated|nodename nor servname"
+    r"|getaddrinfo failed"
 )
 
 
@@ -143,9 +143,9 @@ def tried(addresses: Iterable[str]) -> dict[str, dict]:
         page = "\n".join(f"* `x <{address}>`__" for address in addresses)
         Path(folder, "index.rst").write_text(f"Links\n=====\n\n{page}\n", encoding="utf-8")
         Path(folder, "conf.py").write_text(SETTINGS, encoding="utf-8")
-        command = [sys.executable, "-m", "sphinx", "-q", "-b", "linkcheck", folder, folder]
+        command = [sys.executable, "-m", "sphinx", "-q", "-b", "linkcheck", folder, f"{folder}/out"]
         done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
-        report = Path(folder, "output.json")
+        report = Path(folder, "out", "output.json")
         if not report.exists():
             raise SystemExit(f"make links: Sphinx failed:\n{done.stderr[-2000:]}")
         lines = report.read_text(encoding="utf-8").splitlines()
@@ -157,7 +157,7 @@ def verdicts(reports: dict[str, dict]) -> dict[str, str]:
 
     A host without a name is gone only if others answer.
 
-    >>> no_host = {"status": "broken", "info": "... NameResolutionError ..."}
+    >>> no_host = {"status": "broken", "info": "... [Errno -2] Name or service not known"}
     >>> verdicts({"https://a.org": no_host, "https://b.org": {"status": "working", "info": ""}})
     {'https://a.org': 'gone', 'https://b.org': 'ok'}
     >>> verdicts({"https://a.org": no_host})
