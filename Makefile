@@ -57,8 +57,8 @@ help: ## this list
 ANY_PYTHON := $(if $(filter file,$(origin PYTHON)),--any-python)
 
 install: ## create .venv and install everything (the other commands do it when needed)
-	@command -v "$(PYTHON)" >/dev/null || { \
-	  echo "The course needs Python 3.11 or newer, and there is no command '$(PYTHON)' here."; \
+	@"$(PYTHON)" -c "" 2>/dev/null || { \
+	  echo "The course needs Python 3.11 or newer, and the command '$(PYTHON)' starts none here."; \
 	  echo "Install it (python.org, your package manager, or conda), or name it: make lab PYTHON=/path/to/python3"; \
 	  exit 1; }
 	@"$(PYTHON)" tools/install.py $(ANY_PYTHON) "$(VENV)" $(PIP_ARGS)
