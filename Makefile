@@ -134,6 +134,6 @@ readme: install ## write the table of lessons in README.md anew
 	@$(PY) tools/lesson_map.py
 
 clean: ## remove .venv and all caches; notebooks stay as they are
-	rm -rf "$(VENV)" .venv-ci .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf "$(VENV)" .venv-ci .pytest_cache .ruff_cache .hypothesis build book.tmp *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +

@@ -15,8 +15,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote
@@ -40,31 +38,6 @@ LIVE = "Live in the notebook: the controls of this explorer need a running kerne
 REMARK = "**Teaching remark.** "
 STUB = "○ not attempted"
 LINK = '<a class="notebook-file" href="notebooks/{}" download>Download this page as a notebook</a>'
-INDEX = """# The learning rate
-
-*How far should each step go? A hands-on course.*
-
-{table}
-
-These pages show the lessons with their outputs, to read and to search. To change a number and see
-what happens, open the notebooks in JupyterLab: each page links to its own. The notebooks need the
-whole course around them; its README says how to start.
-
-```{{toctree}}
-:hidden:
-:caption: Lessons
-
-{lessons}
-```
-{for_teachers}"""
-FOR_TEACHERS = """
-```{toctree}
-:hidden:
-:caption: For teachers
-
-INSTRUCTOR
-```
-"""
 
 
 # --- from a notebook to a page --------------------------------------------------------------------
@@ -141,29 +114,24 @@ def write_sources(folder: Path, notebooks: Path, mathjax: Path) -> None:
     lessons = sorted(notebooks.glob("*.ipynb"))
     if not lessons:
         raise vendor.Problem(f"there are no notebooks in {notebooks.name}/")
-    downloads, static = folder / "_extra" / "notebooks", folder / "_static"
+    shutil.copytree(TEMPLATE, folder)
+    downloads = folder / "_extra" / "notebooks"
     downloads.mkdir(parents=True)
-    static.mkdir()
     for path in lessons:
         nbformat.write(page(nbformat.read(path, as_version=4), path.name), folder / path.name)
         shutil.copy(path, downloads)
+    if (notebooks / "images").is_dir():
+        shutil.copytree(notebooks / "images", folder / "images")
     guide = notebooks / "INSTRUCTOR.md"
     if guide.exists():
         text = with_page_anchors(guide.read_text(encoding="utf-8"))
         (folder / guide.name).write_text(text, encoding="utf-8")
-    if (notebooks / "images").is_dir():
-        shutil.copytree(notebooks / "images", folder / "images")
-    index = INDEX.format(
-        table=table(notebooks).replace("](notebooks/", "]("),
-        lessons="\n".join(path.stem for path in lessons),
-        for_teachers=FOR_TEACHERS if guide.exists() else "",
-    )
-    (folder / "index.md").write_text(index, encoding="utf-8")
-    shutil.copy(TEMPLATE / "conf.py", folder)
-    for name in ("book.css", "book.js", "favicon.svg"):
-        shutil.copy(TEMPLATE / name, static)
-    (static / "mathjax").mkdir()
-    shutil.copy(mathjax, static / "mathjax" / Path(vendor.MATHJAX).name)
+    index = folder / "index.md"
+    text = index.read_text(encoding="utf-8")
+    rows = table(notebooks).replace("](notebooks/", "](")
+    index.write_text(text.replace("TABLE OF LESSONS", rows), encoding="utf-8")
+    (folder / "_static" / "mathjax").mkdir()
+    shutil.copy(mathjax, folder / "_static" / "mathjax" / Path(vendor.MATHJAX).name)
 
 
 # --- Sphinx ---------------------------------------------------------------------------------------
@@ -172,15 +140,9 @@ def write_sources(folder: Path, notebooks: Path, mathjax: Path) -> None:
 def build(source: Path, out: Path) -> list[str]:
     """Run Sphinx; return its warnings."""
     command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", f"{source}-read"]
-    settings = os.environ | {"PYTHONWARNINGS": "ignore"}
+    told = {"capture_output": True, "text": True, "env": os.environ | {"PYTHONWARNINGS": "ignore"}}
     try:
-        done = subprocess.run(
-            [*command, str(source), str(out)],
-            timeout=SECONDS,
-            capture_output=True,
-            text=True,
-            env=settings,
-        )
+        done = subprocess.run([*command, str(source), str(out)], timeout=SECONDS, **told)
     except subprocess.TimeoutExpired:
         raise vendor.Problem(f"Sphinx was not done after {SECONDS // 60} minutes.") from None
     if done.returncode:
@@ -188,36 +150,21 @@ def build(source: Path, out: Path) -> list[str]:
     return [line.replace(f"{source}{os.sep}", "") for line in done.stderr.splitlines() if line]
 
 
-def outside(html: str) -> list[str]:
-    """Return what a page would load from elsewhere when it is opened; links may lead there.
-
-    >>> outside('<a href="https://a.b"><script src="https://c.d/e.js"></script>')
-    ['https://c.d/e.js']
-    """
-    pattern = (
-        r"<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|href)=[\"']((?:https?:)?//[^\"']+)"
-    )
-    return re.findall(pattern, html)
-
-
-def loads_from_elsewhere(folder: Path) -> Iterator[str]:
-    """Yield a line for everything that a page of the book would fetch from another host."""
-    for path in sorted(folder.rglob("*.html")):
-        for address in outside(path.read_text(encoding="utf-8")):
-            yield f"{path.relative_to(folder)} loads {address}"
-
-
 def make(out: Path, notebooks: Path, mathjax: Path) -> list[str]:
-    """Write the book into a folder, in place of what is there; return what is wrong with it."""
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix="build-book-") as scratch:
-        source, draft = Path(scratch) / "source", Path(scratch) / "html"
-        write_sources(source, notebooks, mathjax)
-        complaints = build(source, draft)
-        (draft / ".buildinfo").unlink(missing_ok=True)
+    """Write the book into a folder, in place of what is there; return Sphinx's warnings."""
+    scratch = out.with_suffix(".tmp")
+    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+    scratch.mkdir()
+    try:
+        write_sources(scratch / "source", notebooks, mathjax)
+        complaints = build(scratch / "source", scratch / "html")
+        (scratch / "html" / ".buildinfo").unlink(missing_ok=True)
         if out.exists():
             shutil.rmtree(out)
-        draft.rename(out)
-    return complaints + list(loads_from_elsewhere(out))
+        (scratch / "html").rename(out)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return complaints
 
 
 def main() -> int:

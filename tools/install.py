@@ -136,20 +136,16 @@ def write(path, content):
         stream.write(content)
 
 
+def starts(name):
+    """Whether there is a command that starts a Python."""
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return bool(shutil.which(name)) and subprocess.call([name, "-c", ""], **silent) == 0
+
+
 def newer_pythons():
     """Return the commands on this machine that start a Python which is new enough."""
-    found = []
-    for minor in range(OLDEST[1], OLDEST[1] + 6):
-        name = "python3.{0}".format(minor)
-        if (
-            shutil.which(name)
-            and subprocess.call(
-                [name, "-c", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            == 0
-        ):
-            found.append(name)
-    return found
+    names = ["python3.{0}".format(OLDEST[1] + more) for more in range(6)]
+    return [name for name in names if starts(name)]
 
 
 def check_python():
@@ -159,14 +155,13 @@ def check_python():
             sys.executable, *sys.version_info[:2]
         )
         found = newer_pythons() if sys.version_info >= (3, 3) else []
-        if found:
-            text += "\nThis machine has {0}: make lab PYTHON={1}".format(
-                ", ".join(found), found[-1]
+        if not found:
+            raise Problem(
+                text + "\nInstall one (python.org, your package manager, or conda), then:\n"
+                "make lab PYTHON=python3.12"
             )
-        else:
-            text += "\nInstall one (python.org, your package manager, or conda), then:\n"
-            text += "make lab PYTHON=python3.12"
-        raise Problem(text)
+        has = "\nThis machine has {0}: make lab PYTHON={1}"
+        raise Problem(text + has.format(", ".join(found), found[-1]))
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401

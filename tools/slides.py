@@ -161,16 +161,8 @@ def for_lecture(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def title(notebook: nbformat.NotebookNode) -> str:
-    """Return the first heading of a notebook.
-
-    >>> title(
-    ...     nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 1 · A rate\\n\\nx")])
-    ... )
-    '1 · A rate'
-    """
-    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    found = re.search(r"^# +(.+?)\s*$", text, re.MULTILINE)
-    return found[1] if found else "Slides"
+    """Return the first heading of a notebook."""
+    return notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
 
 
 # --- into one file --------------------------------------------------------------------------------
