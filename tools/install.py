@@ -240,6 +240,8 @@ def alone():
 
 def install(venv, extras, any_python, arguments):
     """Bring the virtual environment up to date; raise Problem where that cannot be done."""
+    if sys.version_info < OLDEST:
+        check_python()
     stamp = stamp_of(venv, extras)
 
     def is_up_to_date():
