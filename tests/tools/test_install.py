@@ -252,7 +252,7 @@ def test_make_lab_leaves_the_home_folder_alone(project: Path, tmp_path: Path) ->
         )
     kept = project / ".venv" / "home"
     try:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while "is running at" not in log.read_text(encoding="utf-8"):
             assert process.poll() is None, log.read_text(encoding="utf-8")
             assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
@@ -266,12 +266,12 @@ def test_make_lab_leaves_the_home_folder_alone(project: Path, tmp_path: Path) ->
         client = BlockingKernelClient()
         client.load_connection_file(str(found.parent / f"kernel-{kernel['id']}.json"))
         client.start_channels()
-        client.wait_for_ready(timeout=60)
+        client.wait_for_ready(timeout=120)
         code = "from matplotlib.figure import Figure; Figure().savefig('x'); import sys; sys.prefix"
         lines: list[str] = []
         client.execute_interactive(
             code,
-            timeout=60,
+            timeout=120,
             output_hook=lambda message: lines.append(str(message["content"].get("data"))),
         )
         client.stop_channels()
