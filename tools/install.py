@@ -96,11 +96,8 @@ def run(command, **options):
 
 def python_of(venv):
     """Return the path of the interpreter inside a virtual environment."""
-    return (
-        os.path.join(venv, "Scripts", "python.exe")
-        if os.name == "nt"
-        else os.path.join(venv, "bin", "python")
-    )
+    parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    return os.path.join(venv, *parts)
 
 
 def stamp_of(venv, extras):
@@ -155,13 +152,10 @@ def check_python():
             sys.executable, *sys.version_info[:2]
         )
         found = newer_pythons() if sys.version_info >= (3, 3) else []
+        more = "\nThis machine has {0}".format(", ".join(found))
         if not found:
-            raise Problem(
-                text + "\nInstall one (python.org, your package manager, or conda), then:\n"
-                "make lab PYTHON=python3.12"
-            )
-        has = "\nThis machine has {0}: make lab PYTHON={1}"
-        raise Problem(text + has.format(", ".join(found), found[-1]))
+            more = "\nInstall one (python.org, your package manager, or conda), then"
+        raise Problem(text + more + ": make lab PYTHON=" + (found or ["python3.12"])[-1])
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
@@ -189,9 +183,8 @@ def create(venv, any_python):
     if not moved and same_python(venv, any_python):
         return
     check_python()
-    print(
-        "Creating {0} with {1} (Python {2}.{3})".format(venv, sys.executable, *sys.version_info[:2])
-    )
+    text = "Creating {0} with {1} (Python {2}.{3})"
+    print(text.format(venv, sys.executable, *sys.version_info[:2]))
     run([sys.executable, "-m", "venv", "--clear", venv])
 
 
@@ -246,7 +239,7 @@ def install(venv, extras, any_python, arguments):
 
     def is_up_to_date():
         there = read(stamp) == wanted_stamp(venv) and os.path.exists(python_of(venv))
-        return there and (any_python or same_python(venv, any_python))
+        return there and (any_python or same_python(venv, False))
 
     if is_up_to_date():
         return

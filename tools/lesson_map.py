@@ -39,9 +39,8 @@ def section_minutes(text: str) -> list[int]:
     [5, 7]
     """
     table = re.search(r"^\|[^\n]*\| *Minutes *\|\n\|[-| :]+\|\n((?:\|.*\n?)+)", text, re.MULTILINE)
-    return (
-        [int(n) for n in re.findall(r"\| *(\d+) *\|\s*$", table[1], re.MULTILINE)] if table else []
-    )
+    rows = table[1] if table else ""
+    return [int(n) for n in re.findall(r"\| *(\d+) *\|\s*$", rows, re.MULTILINE)]
 
 
 def row(notebook: Path, text: str) -> str:
@@ -50,11 +49,9 @@ def row(notebook: Path, text: str) -> str:
     if not title:
         raise SystemExit(f"{notebook.name} has no title (a line that starts with '# ')")
     question = re.search(r"^\*([^*\n].*[^*\n])\*\s*$", text, re.MULTILINE)
-    number, name = title[1] or "", title[2]
-    link = f"[{name}](notebooks/{notebook.name})"
-    return (
-        f"| {number} | {link} | {question[1] if question else ''} | {sum(section_minutes(text))} |"
-    )
+    link = f"[{title[2]}](notebooks/{notebook.name})"
+    cells = [title[1] or "", link, question[1] if question else "", sum(section_minutes(text))]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def table(folder: Path) -> str:

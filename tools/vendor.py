@@ -58,10 +58,7 @@ def fetch(vendor: Path) -> Path:
     modules = vendor / "node_modules"
     if not wrong_files(modules):
         return modules
-    by_hand = (
-        f"copy {modules.relative_to(ROOT)} from a machine on which `make slides` or `make book` "
-        "has worked"
-    )
+    by_hand = f"copy {modules.relative_to(ROOT)} from a machine on which `make slides` worked"
     npm = shutil.which("npm")
     if not npm:
         raise Problem(
