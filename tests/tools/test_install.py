@@ -265,7 +265,7 @@ def test_make_lab_leaves_the_home_folder_alone(project: Path, tmp_path: Path) ->
         ask("lab/api/workspaces/default", "PUT", layout)  # as the browser does
         client = BlockingKernelClient()
         client.load_connection_file(str(found.parent / f"kernel-{kernel['id']}.json"))
-        client.start_channels()
+        client.start_channels(hb=False)  # a beat is easily missed on a busy machine
         client.wait_for_ready(timeout=120)
         code = "from matplotlib.figure import Figure; Figure().savefig('x'); import sys; sys.prefix"
         lines: list[str] = []
