@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import errno
 import functools
 import importlib.util
@@ -253,16 +254,19 @@ def test_make_lab_leaves_the_home_folder_alone(project: Path, tmp_path: Path) ->
     kept = project / ".venv" / "home"
     try:
         deadline = time.monotonic() + 180
-        while "is running at" not in log.read_text(encoding="utf-8"):
+        layout = {"data": {}, "metadata": {"id": "default"}}
+        ask = None
+        while ask is None:
             assert process.poll() is None, log.read_text(encoding="utf-8")
             assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
-            time.sleep(0.1)
-        (found,) = (kept / "jupyter" / "runtime").glob("jpserver-*.json")
-        server = json.loads(found.read_text(encoding="utf-8"))
-        ask = functools.partial(answer, server["url"], server["token"])
+            time.sleep(0.2)
+            for found in (kept / "jupyter" / "runtime").glob("jpserver-*.json"):
+                with contextlib.suppress(ValueError, OSError):  # half written; not yet listening
+                    server = json.loads(found.read_text(encoding="utf-8"))
+                    send = functools.partial(answer, server["url"], server["token"])
+                    send("lab/api/workspaces/default", "PUT", layout)  # as the browser does
+                    ask = send
         kernel = ask("api/kernels", "POST", {"name": "python3"})
-        layout = {"data": {}, "metadata": {"id": "default"}}
-        ask("lab/api/workspaces/default", "PUT", layout)  # as the browser does
         client = BlockingKernelClient()
         client.load_connection_file(str(found.parent / f"kernel-{kernel['id']}.json"))
         client.start_channels(hb=False)  # a beat is easily missed on a busy machine
