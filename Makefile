@@ -7,6 +7,7 @@ NB        ?=
 ARGS      ?=
 LAB_ARGS  ?=
 NOTEBOOKS ?= notebooks
+RUNS      ?= 20
 
 BIN := $(VENV)/bin
 PY  := $(BIN)/python
@@ -19,12 +20,24 @@ export MKL_NUM_THREADS ?= $(OMP_NUM_THREADS)
 export PYTHONHASHSEED ?= 0
 # The kernels of this environment come before those in the home folder.
 export JUPYTER_PREFER_ENV_PATH := 1
+# Settings, caches and the list of open files stay inside this folder, unless it is read-only.
+ifneq ($(shell test -w . && echo yes),)
+KEPT := $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))/home
+export JUPYTER_CONFIG_DIR := $(KEPT)/jupyter/config
+export JUPYTER_DATA_DIR := $(KEPT)/jupyter/data
+export JUPYTER_RUNTIME_DIR := $(KEPT)/jupyter/runtime
+export JUPYTERLAB_SETTINGS_DIR := $(JUPYTER_CONFIG_DIR)/lab/user-settings
+export JUPYTERLAB_WORKSPACES_DIR := $(JUPYTER_CONFIG_DIR)/lab/workspaces
+export IPYTHONDIR := $(KEPT)/ipython
+export MPLCONFIGDIR := $(KEPT)/matplotlib
+export npm_config_cache := $(KEPT)/npm
+endif
 
 FIRST := $(firstword $(sort $(wildcard notebooks/*.ipynb)) README.md)
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=120 --nbval-kernel-startup-timeout=60 \
          --nbval-sanitize-with=tests/nbval_sanitize.cfg
 
-# A browser that does not answer at all would be waited for without end.
+# A test that does not come back at all would be waited for without end.
 HANGS := -o faulthandler_timeout=1800 -o faulthandler_exit_on_timeout=true
 
 # Jupyter refuses to run as root unless told; inside a container that is the usual user.
@@ -40,17 +53,21 @@ help: ## this list
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter, PIP_ARGS=... is handed to pip (see README.md)."
 
+# Who names a Python gets it, also where another one made .venv.
+ANY_PYTHON := $(if $(filter file,$(origin PYTHON)),--any-python)
+
 install: ## create .venv and install everything (the other commands do it when needed)
-	@command -v "$(PYTHON)" >/dev/null || { \
-	  echo "The course needs Python 3.11 or newer, and there is no command '$(PYTHON)' here."; \
+	@"$(PYTHON)" -c "" 2>/dev/null || { \
+	  echo "The course needs Python 3.11 or newer, and the command '$(PYTHON)' starts none here."; \
 	  echo "Install it (python.org, your package manager, or conda), or name it: make lab PYTHON=/path/to/python3"; \
 	  exit 1; }
-	@"$(PYTHON)" tools/install.py "$(VENV)" $(PIP_ARGS)
+	@"$(PYTHON)" tools/install.py $(ANY_PYTHON) "$(VENV)" $(PIP_ARGS)
 
 lab: install ## open the course in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url="/lab/tree/$(FIRST)" \
 	  --ServerApp.ip=127.0.0.1 --LabApp.news_url= --LabApp.extension_manager=readonly \
-	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(ROOT_ARGS) $(LAB_ARGS)
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+	  --KernelManager.transport_encryption=auto $(ROOT_ARGS) $(LAB_ARGS)
 
 test: install ## check everything: style, unit tests, all notebooks
 	@failed=""; \
@@ -65,16 +82,27 @@ test: install ## check everything: style, unit tests, all notebooks
 lint: install ## style and spelling
 	@$(PY) -m ruff check --output-format=concise .
 	@$(PY) -m ruff format --check .
-	@$(PY) tools/spelling.py
+	@git ls-files -z --cached --others --exclude-standard | xargs -0 $(PY) -m codespell_lib
 
 unit: install ## unit tests and the examples in the docstrings
 	@$(PY) -m pytest -q --doctest-modules tests course_utils
 
 nbval: install ## run all notebooks and compare the checked outputs
-	@$(PY) -m pytest -q $(NBVAL) $(NOTEBOOKS)
+	@$(PY) -m pytest -q $(HANGS) $(NBVAL) $(NOTEBOOKS)
 
-repeat: install ## nbval twenty times in a row, once with all processors busy (over an hour)
-	@$(PY) tools/repeat.py $(ARGS) -- $(MAKE) --no-print-directory nbval
+# The jobs that keep the processors busy end with the shell that started them, however it ends.
+repeat: install ## nbval RUNS=20 times, the second with all processors busy (over an hour)
+	@mkdir -p build/repeat; failed=0; \
+	for run in $$(seq $(RUNS)); do \
+	  log=build/repeat/run$$run.txt; busy=""; word=passed; start=$$(date +%s); \
+	  if [ $$run = 2 ]; then for cpu in $$(seq $$(getconf _NPROCESSORS_ONLN)); do \
+	    (while kill -0 $$$$ 2>/dev/null; do :; done) & busy="$$busy $$!"; done; fi; \
+	  $(MAKE) --no-print-directory nbval >$$log 2>&1 || { word=FAILED; failed=$$((failed + 1)); }; \
+	  if [ -n "$$busy" ]; then kill $$busy; wait $$busy; word="$$word under load"; fi; \
+	  echo "run $$run: $$word, $$(($$(date +%s) - start)) s; $$(tail -n 1 $$log)"; \
+	  if [ "$${word#passed}" != "$$word" ]; then rm $$log; fi; \
+	done; \
+	echo "$$failed of $(RUNS) runs failed; what those said is in build/repeat/"; [ $$failed = 0 ]
 
 test-browser: install ## every lesson in JupyterLab in a real browser (NB=01 for one)
 	@$(PY) -m pytest -q $(HANGS) $(if $(NB),-k "$(NB)_ or desk or start_here") tests/browser
@@ -89,11 +117,12 @@ slides: install ## a lecture of each lesson in slides/, for the browser (NB=01 f
 # its search, fonts and scripts along. MathJax is the one of the slides. They are installed here and
 # not with the rest, so that `make lab` stays small.
 book: install ## a website of all lessons in book/, with search, for the browser
-	@$(PY) tools/extras.py book $(PIP_ARGS)
+	@$(PY) tools/install.py --any-python --extras book "$(VENV)" $(PIP_ARGS)
 	@$(PY) tools/book.py
 
 links: install ## try all external links (needs the network)
-	@$(PY) tools/links.py $(ARGS)
+	@$(PY) tools/install.py --any-python --extras book "$(VENV)" $(PIP_ARGS)
+	@$(PY) tools/links.py
 
 cifar100: install ## train lesson 6's networks on CIFAR-100: hours, can be stopped (ARGS=--dry-run)
 	@$(PY) -m course_utils.experiments.cifar100 $(ARGS)
@@ -105,6 +134,6 @@ readme: install ## write the table of lessons in README.md anew
 	@$(PY) tools/lesson_map.py
 
 clean: ## remove .venv and all caches; notebooks stay as they are
-	rm -rf "$(VENV)" .venv-ci .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf "$(VENV)" .venv-ci .pytest_cache .ruff_cache .hypothesis build book.tmp *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +

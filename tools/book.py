@@ -10,20 +10,21 @@ along. The book is replaced as a whole, and only when it was built.
 from __future__ import annotations
 
 import copy
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote
 
+import nbformat
 import vendor
-from lesson_map import prose, row
+from lesson_map import table
+from nbformat.v4 import new_output
+
+from notebooks import WIDGET_VIEW, is_live
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "book"
@@ -33,45 +34,13 @@ SECONDS = 600
 
 # What a page can show. Everything else is for JupyterLab: live widgets, the records of claims.
 SHOWN = ("text/plain", "text/html", "text/markdown", "image/png")
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 LIVE = "Live in the notebook: the controls of this explorer need a running kernel."
 REMARK = "**Teaching remark.** "
 STUB = "○ not attempted"
 LINK = '<a class="notebook-file" href="notebooks/{}" download>Download this page as a notebook</a>'
-INDEX = """# The learning rate
-
-*How far should each step go? A hands-on course.*
-
-{table}
-
-These pages show the lessons with their outputs, to read and to search. To change a number and see
-what happens, open the notebooks in JupyterLab: each page links to its own. The notebooks need the
-whole course around them; its README says how to start.
-
-```{{toctree}}
-:hidden:
-:caption: Lessons
-
-{lessons}
-```
-{for_teachers}"""
-FOR_TEACHERS = """
-```{toctree}
-:hidden:
-:caption: For teachers
-
-INSTRUCTOR
-```
-"""
 
 
 # --- from a notebook to a page --------------------------------------------------------------------
-
-
-def is_live(cell: dict) -> bool:
-    """Whether a cell shows an explorer: its stored output is a line of text or a dead widget."""
-    last = "".join(cell["source"]).rstrip().rpartition("\n")[2]
-    return re.fullmatch(r"\w*explorer", last) is not None
 
 
 def for_paper(outputs: list[dict]) -> list[dict]:
@@ -80,8 +49,8 @@ def for_paper(outputs: list[dict]) -> list[dict]:
     for output in copy.deepcopy(outputs):
         data = output.get("data", {})
         shown = {kind: value for kind, value in data.items() if kind in SHOWN}
-        plain = "".join(data.get("text/plain", ""))
-        if plain.startswith(STUB) or (WIDGET_VIEW in data and shown.keys() <= {"text/plain"}):
+        answer = data.get("text/plain", "").startswith(STUB)
+        if answer or (WIDGET_VIEW in data and shown.keys() <= {"text/plain"}):
             continue
         if "data" in output:
             output["data"] = shown
@@ -91,8 +60,7 @@ def for_paper(outputs: list[dict]) -> list[dict]:
 
 def live_note() -> dict:
     """Return the output that stands for an explorer."""
-    data = {"text/markdown": f"*{LIVE}*", "text/plain": LIVE}
-    return {"output_type": "display_data", "data": data, "metadata": {}}
+    return new_output("display_data", {"text/markdown": f"*{LIVE}*", "text/plain": LIVE})
 
 
 def alternative(outputs: list[dict]) -> str:
@@ -120,7 +88,6 @@ def page(notebook: dict, name: str) -> dict:
     notebook = copy.deepcopy(notebook)
     notebook["metadata"].pop("widgets", None)
     for cell in notebook["cells"]:
-        source = "".join(cell["source"])
         if cell["cell_type"] == "code":
             cell["outputs"] = for_paper(cell["outputs"])
             if is_live(cell):
@@ -128,13 +95,13 @@ def page(notebook: dict, name: str) -> dict:
             if alt := alternative(cell["outputs"]):
                 cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
         else:
-            source = with_page_anchors(source)
+            source = with_page_anchors(cell["source"])
             if source.startswith(REMARK):
                 source = f":::{{admonition}} For teachers\n{source.removeprefix(REMARK)}\n:::"
             cell["source"] = source
     link = LINK.format(name)
     first = notebook["cells"][0]
-    title, _, rest = "".join(first["source"]).partition("\n")
+    title, _, rest = first["source"].partition("\n")
     first["source"] = f"{title}\n\n{link}\n{rest}"
     return notebook
 
@@ -142,41 +109,29 @@ def page(notebook: dict, name: str) -> dict:
 # --- the sources of the book ----------------------------------------------------------------------
 
 
-def table(lessons: list[Path]) -> str:
-    """Return the table of lessons, with links to the pages of the book."""
-    rows = [row(path, prose(path)).replace("](notebooks/", "](") for path in lessons]
-    return "\n".join(["| | Lesson | The question | Minutes |", "|---|---|---|---|", *rows])
-
-
 def write_sources(folder: Path, notebooks: Path, mathjax: Path) -> None:
     """Write what Sphinx reads: pages, settings, pictures, and the notebooks for download."""
     lessons = sorted(notebooks.glob("*.ipynb"))
     if not lessons:
         raise vendor.Problem(f"there are no notebooks in {notebooks.name}/")
-    downloads, static = folder / "_extra" / "notebooks", folder / "_static"
+    shutil.copytree(TEMPLATE, folder)
+    downloads = folder / "_extra" / "notebooks"
     downloads.mkdir(parents=True)
-    static.mkdir()
     for path in lessons:
-        shown = page(json.loads(path.read_text(encoding="utf-8")), path.name)
-        (folder / path.name).write_text(json.dumps(shown), encoding="utf-8")
+        nbformat.write(page(nbformat.read(path, as_version=4), path.name), folder / path.name)
         shutil.copy(path, downloads)
+    if (notebooks / "images").is_dir():
+        shutil.copytree(notebooks / "images", folder / "images")
     guide = notebooks / "INSTRUCTOR.md"
     if guide.exists():
         text = with_page_anchors(guide.read_text(encoding="utf-8"))
         (folder / guide.name).write_text(text, encoding="utf-8")
-    if (notebooks / "images").is_dir():
-        shutil.copytree(notebooks / "images", folder / "images")
-    index = INDEX.format(
-        table=table([path for path in lessons if not path.name.startswith("00_")]),
-        lessons="\n".join(path.stem for path in lessons),
-        for_teachers=FOR_TEACHERS if guide.exists() else "",
-    )
-    (folder / "index.md").write_text(index, encoding="utf-8")
-    shutil.copy(TEMPLATE / "conf.py", folder)
-    for name in ("book.css", "book.js", "favicon.svg"):
-        shutil.copy(TEMPLATE / name, static)
-    (static / "mathjax").mkdir()
-    shutil.copy(mathjax, static / "mathjax" / Path(vendor.MATHJAX).name)
+    index = folder / "index.md"
+    text = index.read_text(encoding="utf-8")
+    rows = table(notebooks).replace("](notebooks/", "](")
+    index.write_text(text.replace("TABLE OF LESSONS", rows), encoding="utf-8")
+    (folder / "_static" / "mathjax").mkdir()
+    shutil.copy(mathjax, folder / "_static" / "mathjax" / Path(vendor.MATHJAX).name)
 
 
 # --- Sphinx ---------------------------------------------------------------------------------------
@@ -185,15 +140,9 @@ def write_sources(folder: Path, notebooks: Path, mathjax: Path) -> None:
 def build(source: Path, out: Path) -> list[str]:
     """Run Sphinx; return its warnings."""
     command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", f"{source}-read"]
-    settings = os.environ | {"PYTHONWARNINGS": "ignore"}
+    told = {"capture_output": True, "text": True, "env": os.environ | {"PYTHONWARNINGS": "ignore"}}
     try:
-        done = subprocess.run(
-            [*command, str(source), str(out)],
-            timeout=SECONDS,
-            capture_output=True,
-            text=True,
-            env=settings,
-        )
+        done = subprocess.run([*command, str(source), str(out)], timeout=SECONDS, **told)
     except subprocess.TimeoutExpired:
         raise vendor.Problem(f"Sphinx was not done after {SECONDS // 60} minutes.") from None
     if done.returncode:
@@ -201,49 +150,30 @@ def build(source: Path, out: Path) -> list[str]:
     return [line.replace(f"{source}{os.sep}", "") for line in done.stderr.splitlines() if line]
 
 
-def outside(html: str) -> list[str]:
-    """Return what a page would load from elsewhere when it is opened; links may lead there.
-
-    >>> outside('<a href="https://a.b"><script src="https://c.d/e.js"></script>')
-    ['https://c.d/e.js']
-    """
-    pattern = (
-        r"<(?:script|img|iframe|source|link)\b[^>]*?\b(?:src|href)=[\"']((?:https?:)?//[^\"']+)"
-    )
-    return re.findall(pattern, html)
-
-
-def loads_from_elsewhere(folder: Path) -> Iterator[str]:
-    """Yield a line for everything that a page of the book would fetch from another host."""
-    for path in sorted(folder.rglob("*.html")):
-        for address in outside(path.read_text(encoding="utf-8")):
-            yield f"{path.relative_to(folder)} loads {address}"
-
-
 def make(out: Path, notebooks: Path, mathjax: Path) -> list[str]:
-    """Write the book into a folder, in place of what is there; return what is wrong with it."""
-    with tempfile.TemporaryDirectory() as scratch:
-        source, draft = Path(scratch) / "source", Path(scratch) / "html"
-        write_sources(source, notebooks, mathjax)
-        complaints = build(source, draft)
-        (draft / ".buildinfo").unlink(missing_ok=True)
-        shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(draft, out)
-    return complaints + list(loads_from_elsewhere(out))
+    """Write the book into a folder, in place of what is there; return Sphinx's warnings."""
+    scratch = out.with_suffix(".tmp")
+    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+    scratch.mkdir()
+    try:
+        write_sources(scratch / "source", notebooks, mathjax)
+        complaints = build(scratch / "source", scratch / "html")
+        (scratch / "html" / ".buildinfo").unlink(missing_ok=True)
+        if out.exists():
+            shutil.rmtree(out)
+        (scratch / "html").rename(out)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return complaints
 
 
 def main() -> int:
     """Write the book; return 0 when all went well."""
     lacking = [name for name in TOOLS if find_spec(name) is None]
     if lacking:
-        print(f"make book: not installed: {', '.join(lacking)}", file=sys.stderr)
-        return 1
-    try:
-        mathjax = vendor.fetch(vendor.VENDOR) / vendor.MATHJAX
-        complaints = make(OUT, ROOT / "notebooks", mathjax)
-    except vendor.Problem as problem:
-        print(f"make book: {problem}", file=sys.stderr)
-        return 1
+        raise vendor.Problem(f"not installed: {', '.join(lacking)}")
+    mathjax = vendor.fetch(vendor.VENDOR) / vendor.MATHJAX
+    complaints = make(OUT, ROOT / "notebooks", mathjax)
     size = sum(path.stat().st_size for path in OUT.rglob("*") if path.is_file())
     print(f"{(OUT / 'index.html').relative_to(ROOT)}: {size / 1e6:.0f} MB in all")
     for complaint in complaints:
@@ -252,4 +182,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(vendor.plainly("book", main))

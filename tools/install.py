@@ -1,12 +1,15 @@
 """Create the virtual environment and install the course; say in plain words what is missing.
 
-Usage: python tools/install.py .venv [arguments for pip ...]
+Usage: python tools/install.py [--any-python] [--extras book] .venv [arguments for pip ...]
 
-Only the standard library, and no syntax that an old Python cannot read: this file is what tells the
-owner of an old Python that it is too old. When nothing has changed since the last time, it
-returns at once.
+The environment is made anew where it belongs to another Python than the one that runs this file;
+with --any-python the one that is there will do. Only the standard library, and no syntax that an
+old Python cannot read: this file is what tells the owner of an old Python that it is too old. When
+nothing has changed since the last time, it returns at once.
 """
 
+import argparse
+import errno
 import hashlib
 import json
 import os
@@ -17,15 +20,21 @@ import sys
 
 OLDEST = (3, 11)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-STAMP = "course-installed.txt"
+DESK = "lab,dev"  # the extras that everybody gets
 
 # What pip says -> what it means. The first pattern that is found decides, so the network comes
 # before the missing package: without a network, pip ends with "no matching distribution" too.
 CAUSES = (
     (
-        r"No space left on device|Errno 28|not enough space",
-        "The disk is full. The environment needs about 1.6 GB, and several GB more where torch\n"
-        "comes with CUDA libraries; README.md says how to get the CPU build instead.",
+        r"No space left on device|Errno 28|not enough space|Disk quota exceeded",
+        "The disk is full (or TMPDIR, where pip unpacks). The environment needs about 1.6 GB, and\n"
+        "several GB more where torch comes with CUDA libraries; README.md says how to get the CPU\n"
+        "build instead.",
+    ),
+    (
+        r"Permission denied|Read-only file system|Errno 13|Errno 30",
+        "Something here may not be written to; the message names it. Put the course into a folder\n"
+        "of your own.",
     ),
     (
         r"CERTIFICATE_VERIFY_FAILED|SSLError|SSLCertVerificationError",
@@ -35,7 +44,8 @@ CAUSES = (
     (
         r"NewConnectionError|NameResolutionError|Failed to establish a new connection"
         r"|Name or service not known|name resolution|getaddrinfo failed|nodename nor servname"
-        r"|ConnectTimeout|Read timed out|ProxyError|Network is unreachable|Connection refused",
+        r"|ConnectTimeout|Read timed out|ProxyError|Network is unreachable|Connection refused"
+        r"|requirement setuptools\S* \(from versions: none\)",  # so with PIP_RETRIES=0
         "The package index cannot be reached: there is no network, or a proxy is in the way (then\n"
         "set HTTPS_PROXY). The network is needed once; after that the course runs offline.",
     ),
@@ -62,55 +72,77 @@ class Problem(Exception):
 
 
 def diagnose(stderr):
-    """Translate what pip wrote into a sentence on what is missing."""
+    """Translate what a program wrote into a sentence on what is missing."""
     for pattern, meaning in CAUSES:
         match = re.search(pattern, stderr)
         if match:
             return meaning.format(*match.groups())
-    return "pip failed; its own message is above."
+    return "The message is above."
+
+
+def run(command, **options):
+    """Run a program and show its output as it comes; raise Problem where it fails."""
+    sys.stdout.flush()
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, **options)
+    seen = []
+    with process.stderr:
+        for line in process.stderr:
+            text = line.decode("utf-8", "replace")
+            sys.stderr.write(text)
+            seen.append(text)
+    if process.wait() != 0:
+        raise Problem(diagnose("".join(seen)))
 
 
 def python_of(venv):
     """Return the path of the interpreter inside a virtual environment."""
-    return (
-        os.path.join(venv, "Scripts", "python.exe")
-        if os.name == "nt"
-        else os.path.join(venv, "bin", "python")
-    )
+    parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    return os.path.join(venv, *parts)
+
+
+def stamp_of(venv, extras):
+    """Return the path of the file that says what was installed."""
+    return os.path.join(venv, "installed-{0}.txt".format(extras.replace(",", "-")))
+
+
+def place(venv):
+    """Return the path of an environment in bytes, which any locale can write and compare."""
+    return getattr(os, "fsencode", str)(os.path.abspath(venv))
 
 
 def wanted_stamp(venv):
-    """Return what the stamp holds when the environment is up to date: its place and contents."""
+    """Return what a stamp holds when the environment is up to date: its place and contents."""
     digest = hashlib.sha256()
     for name in ("pyproject.toml", "constraints.txt", os.path.join("tools", "install.py")):
-        with open(os.path.join(ROOT, name), "rb") as stream:
-            digest.update(stream.read())
-    return "{0}\n{1}\n".format(os.path.abspath(venv), digest.hexdigest())
+        digest.update(read(os.path.join(ROOT, name)))
+    return place(venv) + b"\n" + digest.hexdigest().encode("ascii") + b"\n"
 
 
 def read(path):
-    """Return the text of a file, or an empty text where there is none."""
+    """Return the bytes of a file, none where there is no such file."""
     try:
-        with open(path) as stream:
+        with open(path, "rb") as stream:
             return stream.read()
     except (IOError, OSError):
-        return ""
+        return b""
+
+
+def write(path, content):
+    """Write bytes into a file."""
+    with open(path, "wb") as stream:
+        stream.write(content)
+
+
+def starts(name):
+    """Whether there is a command that starts a Python."""
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return bool(shutil.which(name)) and subprocess.call([name, "-c", ""], **silent) == 0
 
 
 def newer_pythons():
     """Return the commands on this machine that start a Python which is new enough."""
-    found = []
-    for minor in range(OLDEST[1], OLDEST[1] + 6):
-        name = "python3.{0}".format(minor)
-        if (
-            shutil.which(name)
-            and subprocess.call(
-                [name, "-c", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            == 0
-        ):
-            found.append(name)
-    return found
+    names = ["python3.{0}".format(OLDEST[1] + more) for more in range(6)]
+    return [name for name in names if starts(name)]
 
 
 def check_python():
@@ -120,14 +152,10 @@ def check_python():
             sys.executable, *sys.version_info[:2]
         )
         found = newer_pythons() if sys.version_info >= (3, 3) else []
-        if found:
-            text += "\nThis machine has {0}: make lab PYTHON={1}".format(
-                ", ".join(found), found[-1]
-            )
-        else:
-            text += "\nInstall one (python.org, your package manager, or conda), then:\n"
-            text += "make lab PYTHON=python3.12"
-        raise Problem(text)
+        more = "\nThis machine has {0}".format(", ".join(found))
+        if not found:
+            more = "\nInstall one (python.org, your package manager, or conda), then"
+        raise Problem(text + more + ": make lab PYTHON=" + (found or ["python3.12"])[-1])
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
@@ -138,26 +166,26 @@ def check_python():
         )
 
 
-def create(venv):
+def same_python(venv, any_python):
+    """Whether an environment works, with the interpreter that runs this file unless any will do."""
+    code = "import json, os, pip; print(json.dumps(os.path.realpath(os.__file__)))"
+    try:
+        told = subprocess.check_output([python_of(venv), "-c", code], stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return any_python or told.decode("ascii").strip() == json.dumps(os.path.realpath(os.__file__))
+
+
+def create(venv, any_python):
     """Make a new virtual environment, unless a working one is there already at this place."""
-    built_for = read(os.path.join(venv, STAMP)).split("\n")[0]
-    moved = built_for and built_for != os.path.abspath(venv)
-    if not moved and os.path.exists(python_of(venv)):
-        if (
-            subprocess.call([python_of(venv), "-m", "pip", "--version"], stdout=subprocess.DEVNULL)
-            == 0
-        ):
-            return
+    built_for = read(stamp_of(venv, DESK)).split(b"\n")[0]
+    moved = built_for and built_for != place(venv)
+    if not moved and same_python(venv, any_python):
+        return
     check_python()
-    print(
-        "Creating {0} with {1} (Python {2}.{3})".format(venv, sys.executable, *sys.version_info[:2])
-    )
-    if subprocess.call([sys.executable, "-m", "venv", "--clear", venv]) != 0:
-        raise Problem(
-            "Python could not create the virtual environment {0}; its message is above.".format(
-                venv
-            )
-        )
+    text = "Creating {0} with {1} (Python {2}.{3})"
+    print(text.format(venv, sys.executable, *sys.version_info[:2]))
+    run([sys.executable, "-m", "venv", "--clear", venv])
 
 
 def pip_install(venv, arguments):
@@ -166,15 +194,7 @@ def pip_install(venv, arguments):
     if not sys.stdout.isatty():
         command += ["--quiet", "--progress-bar", "off"]
     command += ["-c", "constraints.txt"] + arguments
-    sys.stdout.flush()
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    seen = []
-    for line in process.stderr:
-        text = line.decode("utf-8", "replace")
-        sys.stderr.write(text)
-        seen.append(text)
-    if process.wait() != 0:
-        raise Problem(diagnose("".join(seen)))
+    run(command, cwd=ROOT, stdin=subprocess.DEVNULL)
 
 
 def quiet_jupyterlab(venv):
@@ -191,28 +211,74 @@ def quiet_jupyterlab(venv):
             "defaultViewers": {"markdown": "Markdown Preview"}
         },
     }
-    with open(os.path.join(folder, "overrides.json"), "w") as stream:
-        json.dump(settings, stream, indent=2)
+    write(os.path.join(folder, "overrides.json"), json.dumps(settings, indent=2).encode("ascii"))
 
 
-def main(venv, arguments):
-    """Bring the virtual environment up to date; return the exit status."""
-    stamp = os.path.join(venv, STAMP)
+def alone():
+    """Return an open file that one installation holds at a time; wait while another one has it."""
+    stream = open(os.path.abspath(__file__), "rb")
     try:
-        if read(stamp) == wanted_stamp(venv) and os.path.exists(python_of(venv)):
-            return 0
-        create(venv)
-        print("Installing the course into {0}: one to five minutes, once.".format(venv))
-        pip_install(venv, arguments + ["-e", ".[lab,dev]"])
-        quiet_jupyterlab(venv)
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:  # Windows has no such locks
+        pass
+    except (IOError, OSError) as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):  # else a file system without locks
+            print("Another installation is at work in this folder; waiting until it is done.")
+            sys.stdout.flush()
+            fcntl.flock(stream, fcntl.LOCK_EX)
+    return stream
+
+
+def install(venv, extras, any_python, arguments):
+    """Bring the virtual environment up to date; raise Problem where that cannot be done."""
+    if sys.version_info < OLDEST:
+        check_python()
+    stamp = stamp_of(venv, extras)
+
+    def is_up_to_date():
+        there = read(stamp) == wanted_stamp(venv) and os.path.exists(python_of(venv))
+        return there and (any_python or same_python(venv, False))
+
+    if is_up_to_date():
+        return
+    with alone():
+        if is_up_to_date():  # by now, by the other one
+            return
+        create(venv, any_python)
+        if extras == DESK:
+            print("Installing the course into {0}: one to five minutes, once.".format(venv))
+            quiet_jupyterlab(venv)
+        else:
+            print("Installing what `make {0}` needs: half a minute, once.".format(extras))
+        pip_install(venv, arguments + ["-e", ".[{0}]".format(extras)])
+        write(stamp, wanted_stamp(venv))
+
+
+def main(arguments):
+    """Read the command line and install; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--any-python", action="store_true")
+    parser.add_argument("--extras", default=DESK)
+    parser.add_argument("venv")
+    parser.add_argument("pip", nargs=argparse.REMAINDER)
+    chosen = parser.parse_args(arguments)
+    try:
+        install(chosen.venv, chosen.extras, chosen.any_python, chosen.pip)
     except Problem as problem:
-        sys.stderr.write("\nThe course could not be installed.\n{0}\n\n".format(problem))
-        return 1
-    with open(stamp, "w") as stream:
-        stream.write(wanted_stamp(venv))
-    return 0
+        text = str(problem)
+    except (IOError, OSError) as error:
+        text = "{0}\n{1}".format(error, diagnose(str(error)))
+    else:
+        return 0
+    what = "The course" if chosen.extras == DESK else "What `make {0}` needs".format(chosen.extras)
+    sys.stderr.write("\n{0} could not be installed.\n{1}\n\n".format(what, text))
+    return 1
 
 
 if __name__ == "__main__":
     os.chdir(ROOT)
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    if hasattr(sys.stdout, "reconfigure"):  # a path may have letters that the terminal has not
+        sys.stdout.reconfigure(errors="backslashreplace")
+    sys.exit(main(sys.argv[1:]))

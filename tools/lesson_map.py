@@ -12,13 +12,18 @@ import re
 import sys
 from pathlib import Path
 
+from course_utils.run import write_atomically
+
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- lessons: written by `make readme` -->", "<!-- end of lessons -->"
 
 
-def prose(notebook: Path) -> str:
-    """Return the Markdown of a notebook, cell below cell."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+def prose(path: Path) -> str:
+    """Return the Markdown of a notebook, cell below cell, or the text of another file."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        return text
+    cells = json.loads(text)["cells"]
     return "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
 
 
@@ -34,9 +39,8 @@ def section_minutes(text: str) -> list[int]:
     [5, 7]
     """
     table = re.search(r"^\|[^\n]*\| *Minutes *\|\n\|[-| :]+\|\n((?:\|.*\n?)+)", text, re.MULTILINE)
-    return (
-        [int(n) for n in re.findall(r"\| *(\d+) *\|\s*$", table[1], re.MULTILINE)] if table else []
-    )
+    rows = table[1] if table else ""
+    return [int(n) for n in re.findall(r"\| *(\d+) *\|\s*$", rows, re.MULTILINE)]
 
 
 def row(notebook: Path, text: str) -> str:
@@ -45,11 +49,9 @@ def row(notebook: Path, text: str) -> str:
     if not title:
         raise SystemExit(f"{notebook.name} has no title (a line that starts with '# ')")
     question = re.search(r"^\*([^*\n].*[^*\n])\*\s*$", text, re.MULTILINE)
-    number, name = title[1] or "", title[2]
-    link = f"[{name}](notebooks/{notebook.name})"
-    return (
-        f"| {number} | {link} | {question[1] if question else ''} | {sum(section_minutes(text))} |"
-    )
+    link = f"[{title[2]}](notebooks/{notebook.name})"
+    cells = [title[1] or "", link, question[1] if question else "", sum(section_minutes(text))]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def table(folder: Path) -> str:
@@ -72,8 +74,11 @@ def main() -> int:
     path = ROOT / "README.md"
     old = path.read_text(encoding="utf-8")
     new = updated(old, table(ROOT / "notebooks"))
-    if new != old:
-        path.write_text(new, encoding="utf-8")
+    if new == old:
+        print("README.md: the table of lessons is up to date.")
+    else:
+        write_atomically(path, new)
+        print("README.md: the table of lessons was written anew.")
     return 0
 
 

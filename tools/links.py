@@ -1,89 +1,89 @@
-"""Try every external link of the course; find internal ones that lead nowhere.
+"""Links: those inside the course are followed by `make test`, all others are tried by this program.
 
-Usage: python tools/links.py [URL ...]     without a URL: all that occur in the course
+Usage: python tools/links.py
 
-Exit status: 0 all links answered or are only doubtful, 1 some are gone for good, 2 there is no
-network, so nothing can be said. Internal links are checked by `make test`.
+Sphinx asks for each address, a few at a time. Exit status: 0 all links answered or are only
+doubtful, 1 some are gone for good, 2 there is no network, so nothing can be said.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import socket
-import ssl
+import subprocess
 import sys
-import urllib.error
-import urllib.request
+import tempfile
 from collections import defaultdict
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from http.client import HTTPException
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-ROOT = Path(__file__).resolve().parents[1]
-SECONDS = 15.0
-AT_ONCE = 4
-GONE = (404, 410)
-NO_SUCH_HOST = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
-# Some hosts turn unnamed programs away.
-HEADERS = {"User-Agent": "Mozilla/5.0 (link check of a course)", "Accept": "*/*"}
+from lesson_map import prose
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
-OK, MOVED, DOUBTFUL, DEAD, SILENT = "ok", "moved", "doubtful", "gone", "no connection"
+ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = """
+linkcheck_timeout = 15
+linkcheck_workers = 4
+linkcheck_anchors = False
+linkcheck_rate_limit_timeout = 60
+user_agent = "Mozilla/5.0 (link check of a course)"
+"""
+# How Sphinx words that there is no such page or no such host.
+GONE = (
+    r"^(404|410) |Name or service not known|No address associated|nodename nor servname"
+    r"|getaddrinfo failed"
+)
 
 
 # --- which links there are ------------------------------------------------------------------------
 
 
-def without_code(markdown: str) -> str:
-    """Return Markdown without its code, in which brackets are no links.
-
-    >>> without_code("see `a[i](b)`")
-    'see '
-    """
-    markdown = re.sub(r"^```.*?^```", "", markdown, flags=re.DOTALL | re.MULTILINE)
-    return re.sub(r"`[^`\n]+`", "", markdown)
+def parsed(markdown: str) -> Iterator[Token]:
+    """Yield the tokens of a Markdown text, those inside a line included, but no code."""
+    for token in MarkdownIt("commonmark").enable("table").parse(markdown):
+        yield token
+        yield from token.children or ()
 
 
 def targets(markdown: str) -> list[str]:
     """Return where the links and pictures of a Markdown text lead.
 
-    >>> targets('[a](b.md#c "title") <img src="d.png"> <https://e.org>\\n\\n[f]: g.md')
+    >>> targets('[a](b.md#c "title") `[x](y)` <img src="d.png"> <https://e.org> [f]\\n\\n[f]: g.md')
     ['b.md#c', 'd.png', 'https://e.org', 'g.md']
     """
-    pattern = (
-        r"\]\(\s*<?([^)\s>]+)>?[^)]*\)"
-        r"|\b(?:src|href)=[\"']([^\"']+)[\"']"
-        r"|<(https?://[^>\s]+)>"
-        r"|^\[[^\]]+\]:\s*(\S+)"
-    )
-    found = re.findall(pattern, without_code(markdown), flags=re.MULTILINE)
-    return ["".join(groups) for groups in found]
-
-
-def prose(path: Path) -> str:
-    """Return the Markdown of a document or notebook."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix != ".ipynb":
-        return text
-    cells = json.loads(text)["cells"]
-    return "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    found: list[str] = []
+    for token in parsed(markdown):
+        if token.type in ("link_open", "image"):
+            found.append(str(token.attrGet("href") or token.attrGet("src")))
+        elif token.type.startswith("html"):
+            found += re.findall(r"\b(?:src|href)=[\"']([^\"']+)[\"']", token.content)
+    return found
 
 
 def anchors(markdown: str, notebook: bool) -> set[str]:
     """Return the places in a text to which a link may lead, as JupyterLab or GitHub name them.
 
-    >>> anchors("# 1.2 A part", notebook=True), anchors("# 1.2 A part", notebook=False)
-    ({'1.2-A-part'}, {'12-a-part'})
+    >>> sorted(anchors("1.2 A part\\n===\\n# *A*\\n# A", notebook=False))
+    ['12-a-part', 'a', 'a-1']
+    >>> sorted(anchors('# 1.2 A part\\n<a id="here"></a>', notebook=True))
+    ['1.2-A-part', 'here']
     """
-    markdown = re.sub(r"^```.*?^```", "", markdown, flags=re.DOTALL | re.MULTILINE)
-    titles = re.findall(r"^#{1,6} +(.+?)\s*#*$", markdown, flags=re.MULTILINE)
-    titles = [re.sub(r"\[([^\]]*)\]\([^)]*\)|[*`]", r"\1", title) for title in titles]
-    if notebook:
-        return {title.replace(" ", "-") for title in titles}
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    tokens, found, seen = list(parsed(markdown)), set(), defaultdict(int)
+    for token, inline in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.type.startswith("html"):
+            found |= set(re.findall(r"\b(?:id|name)=[\"']([^\"']+)[\"']", token.content))
+        if token.type != "heading_open" or inline is None:
+            continue
+        title = "".join(c.content for c in inline.children or () if c.type != "html_inline")
+        if notebook:
+            found.add(title.replace(" ", "-"))
+        else:
+            name = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+            found.add(f"{name}-{seen[name]}" if seen[name] else name)
+            seen[name] += 1
+    return found
 
 
 def broken(markdown: str, path: Path) -> list[str]:
@@ -137,103 +137,58 @@ def collected(paths: Iterable[Path], root: Path = ROOT) -> dict[str, list[str]]:
 # --- what became of them --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came of a link: OK, MOVED, DOUBTFUL, DEAD or SILENT, and the reason in words."""
-
-    outcome: str
-    reason: str = ""
-
-
-def explained(error: Exception) -> Answer:
-    """Return what it means that a request failed without an answer."""
-    cause = getattr(error, "reason", error)
-    if isinstance(cause, socket.gaierror):
-        known = cause.errno in NO_SUCH_HOST
-        return Answer(SILENT, "no such host" if known else "the name could not be looked up")
-    if isinstance(cause, TimeoutError):
-        return Answer(DOUBTFUL, f"no answer within {SECONDS:g} s")
-    if isinstance(cause, ssl.SSLError):
-        return Answer(DOUBTFUL, "the certificate could not be checked")
-    if isinstance(cause, OSError):
-        return Answer(SILENT, cause.strerror or type(cause).__name__)
-    return Answer(DOUBTFUL, f"no proper answer ({type(cause).__name__})")
+def tried(addresses: Iterable[str]) -> dict[str, dict]:
+    """Return what Sphinx reports of each address: its status, and the reason as "info"."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = "\n".join(f"* `x <{address}>`__" for address in addresses)
+        Path(folder, "index.rst").write_text(f"Links\n=====\n\n{page}\n", encoding="utf-8")
+        Path(folder, "conf.py").write_text(SETTINGS, encoding="utf-8")
+        command = [sys.executable, "-m", "sphinx", "-q", "-b", "linkcheck", folder, f"{folder}/out"]
+        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+        report = Path(folder, "out", "output.json")
+        if not report.exists():
+            raise SystemExit(f"make links: Sphinx failed:\n{done.stderr[-2000:]}")
+        lines = report.read_text(encoding="utf-8").splitlines()
+    return {line["uri"]: line for line in map(json.loads, lines)}
 
 
-def ask(address: str, method: str, seconds: float) -> Answer:
-    """Send one request; redirections are followed."""
-    request = urllib.request.Request(address, headers=HEADERS, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=seconds) as response:
-            final = response.geturl()
-            return Answer(OK) if final == address else Answer(MOVED, f"now {final}")
-    except urllib.error.HTTPError as error:
-        error.close()
-        return Answer(DEAD if error.code in GONE else DOUBTFUL, f"HTTP {error.code}")
-    except (OSError, HTTPException, ValueError) as error:
-        return explained(error)
+def verdicts(reports: dict[str, dict]) -> dict[str, str]:
+    """Return "ok", "moved", "doubtful" or "gone" for each address; nothing without a network.
 
+    A host without a name is gone only if others answer.
 
-def tried(address: str, seconds: float = SECONDS) -> Answer:
-    """Ask for the header only, and for the page where that did not help."""
-    answer = ask(address, "HEAD", seconds)
-    if answer.outcome in (DEAD, DOUBTFUL) and answer.reason.startswith("HTTP"):
-        answer = ask(address, "GET", seconds)
-    return answer
-
-
-def judged(answers: dict[str, Answer]) -> dict[str, Answer]:
-    """Return the answers with "no such host" taken as gone, if others show that there is a network.
-
-    >>> judged({"https://a.org": Answer(SILENT, "no such host"), "https://b.org": Answer(OK)})[
-    ...     "https://a.org"
-    ... ].outcome
-    'gone'
+    >>> no_host = {"status": "broken", "info": "... [Errno -2] Name or service not known"}
+    >>> verdicts({"https://a.org": no_host, "https://b.org": {"status": "working", "info": ""}})
+    {'https://a.org': 'gone', 'https://b.org': 'ok'}
+    >>> verdicts({"https://a.org": no_host})
+    {}
     """
-    if offline(answers):
-        return answers
+    words = {"working": "ok", "redirected": "moved"}
+    if not any(r["status"] in words or re.match(r"\d{3} ", r["info"]) for r in reports.values()):
+        return {}
     return {
-        address: (
-            Answer(DEAD if answer.reason == "no such host" else DOUBTFUL, answer.reason)
-            if answer.outcome == SILENT
-            else answer
-        )
-        for address, answer in answers.items()
+        address: words.get(report["status"])
+        or ("gone" if re.search(GONE, report["info"]) else "doubtful")
+        for address, report in reports.items()
     }
 
 
-def offline(answers: dict[str, Answer]) -> bool:
-    """Return whether there is no network: not one link led to a connection.
-
-    >>> offline({"https://a.org": Answer(SILENT)}), offline({"https://a.org": Answer(DEAD)})
-    (True, False)
-    """
-    return bool(answers) and all(answer.outcome == SILENT for answer in answers.values())
-
-
-def try_all(addresses: Iterable[str], seconds: float = SECONDS) -> dict[str, Answer]:
-    """Try some links, a few at a time."""
-    addresses = list(addresses)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = pool.map(lambda address: tried(address, seconds), addresses)
-        return judged(dict(zip(addresses, answers, strict=True)))
-
-
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Print each link with what came of it and the files it is in; return the exit status."""
-    found = {address: ["command line"] for address in arguments} or collected(sources())
-    answers = try_all(found)
-    for address, answer in answers.items():
-        print(f"{answer.outcome:13} {address}  {answer.reason}".rstrip())
-        print(f"{'':13}   in {', '.join(found[address])}")
-    if offline(answers):
-        print("\nmake links: there is no network here, so nothing is known about the links.")
+    found = collected(sources())
+    reports = tried(found)
+    results = verdicts(reports)
+    if not results:
+        print("make links: there is no network here, so nothing is known about the links.")
         return 2
-    gone = [address for address, answer in answers.items() if answer.outcome == DEAD]
-    unsure = sum(answer.outcome == DOUBTFUL for answer in answers.values())
-    print(f"\nmake links: {len(answers)} links, {len(gone)} gone, {unsure} doubtful.")
+    for address, word in results.items():
+        print(f"{word:10} {address}  {reports[address]['info']}".rstrip())
+        print(f"{'':10}   in {', '.join(found[address])}")
+    words = list(results.values())
+    gone = words.count("gone")
+    print(f"\nmake links: {len(words)} links, {gone} gone, {words.count('doubtful')} doubtful.")
     return 1 if gone else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -26,19 +24,21 @@ import nbformat  # noqa: E402 - the kernels inherit the settings above
 from kernels import use_ipc  # noqa: E402
 from nbclient import NotebookClient  # noqa: E402
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError  # noqa: E402
+from nbstripout import strip_output  # noqa: E402
+
+from course_utils.run import write_atomically  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
 CELL_SECONDS = 300
 START_SECONDS = 60
 
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-# Without the three --keep flags nbstripout would remove what nbval compares with.
-NBSTRIPOUT = [
-    *("--keep-output", "--keep-count", "--keep-id", "--extra-keys"),
-    "metadata.language_info.version metadata.widgets cell.metadata.execution "
-    "cell.metadata.collapsed cell.metadata.scrolled cell.metadata.lines_to_next_cell",
+# What nbstripout removes besides what it always does; outputs and counts are compared by nbval.
+EXTRA_KEYS = [
+    *("metadata.language_info.version", "metadata.widgets", "cell.metadata.execution"),
+    *("cell.metadata.collapsed", "cell.metadata.scrolled", "cell.metadata.lines_to_next_cell"),
 ]
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def chosen(names: list[str], folder: Path = FOLDER) -> list[Path]:
@@ -104,28 +104,30 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
                 data.pop(WIDGET_VIEW, None)
 
 
+def is_live(cell: dict) -> bool:
+    """Whether a cell shows an explorer: its stored output is a line of text or a dead widget."""
+    last = cell["source"].rstrip().rpartition("\n")[2]
+    return cell["cell_type"] == "code" and re.fullmatch(r"\w*explorer", last) is not None
+
+
 def write(path: Path, notebook: nbformat.NotebookNode) -> None:
     """Clean a notebook and put it in place in one step: a reader sees the old file or the new."""
     tidy(notebook)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".run-") as folder:
-        draft = Path(folder) / path.name
-        nbformat.write(notebook, draft)
-        subprocess.run([sys.executable, "-m", "nbstripout", *NBSTRIPOUT, str(draft)], check=True)
-        draft.chmod(0o644)
-        if not path.exists() or draft.read_bytes() != path.read_bytes():
-            os.replace(draft, path)
+    kept = {"keep_output": True, "keep_count": True, "keep_id": True}
+    text = nbformat.writes(strip_output(notebook, **kept, extra_keys=EXTRA_KEYS)) + "\n"
+    if not path.exists() or text != path.read_text(encoding="utf-8"):
+        write_atomically(path, text)
 
 
 def run(path: Path) -> bool:
     """Execute and clean one notebook; report it in one line; return whether every cell ran."""
     start = time.perf_counter()
     try:
-        notebook = execute(path)
+        write(path, execute(path))
     except Exception as error:  # whatever it was: say so, leave the file alone, go on to the next
         trace = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
         print(f"{path.name}: FAILED, the file was not changed\n{trace[-3000:]}", flush=True)
         return False
-    write(path, notebook)
     seconds, size = time.perf_counter() - start, path.stat().st_size
     print(f"{path.name}: {seconds:.1f} s, {size / 1e3:.0f} kB", flush=True)
     return True

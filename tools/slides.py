@@ -9,7 +9,6 @@ MathJax, which draws the formulas, are written into each file; tools/vendor.py f
 from __future__ import annotations
 
 import copy
-import os
 import re
 import sys
 from itertools import accumulate
@@ -17,9 +16,10 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.exporters import SlidesExporter
-from vendor import FILES, VENDOR, Problem, fetch
+from vendor import FILES, VENDOR, Problem, fetch, plainly
 
-from notebooks import ROOT, chosen
+from course_utils.run import write_atomically
+from notebooks import ROOT, chosen, is_live
 
 OUT = ROOT / "slides"
 TEMPLATE = ROOT / "tools" / "slides_template"
@@ -45,12 +45,6 @@ def set_slide_type(cell: nbformat.NotebookNode, value: str) -> None:
 def has_picture(cell: nbformat.NotebookNode) -> bool:
     """Whether a cell shows a figure."""
     return any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
-
-
-def is_live(cell: nbformat.NotebookNode) -> bool:
-    """Whether a cell shows an explorer, of which the stored notebook has the text only."""
-    last = cell.source.rstrip().rpartition("\n")[2]
-    return cell.cell_type == "code" and re.fullmatch(r"\w*explorer", last) is not None
 
 
 def is_guess(cell: nbformat.NotebookNode) -> bool:
@@ -143,47 +137,6 @@ def shorten_tables(cells: list[nbformat.NotebookNode]) -> None:
                 output.data["text/markdown"] = shorten_table(output.data["text/markdown"])
 
 
-# A formula relates or combines; a single letter or number between dollar signs does not count.
-FORMULA = re.compile(r"[=<>^]|\\(to|gets|leftarrow|approx|le|ge|sim|frac|sum|prod|sqrt|cdot)\b")
-
-
-def sights(cell: nbformat.NotebookNode) -> set[str]:
-    """Return what a cell gives to look at: a figure, a formula, a table, what a program printed.
-
-    >>> (
-    ...     sights(nbformat.v4.new_markdown_cell("The rate $x$ is small.")),
-    ...     sights(nbformat.v4.new_markdown_cell(r"$\\eta_t = \\eta_0 / t$")),
-    ... )
-    (set(), {'formula'})
-    """
-    if cell.cell_type == "markdown":
-        formula = any(FORMULA.search(part) for part in re.findall(r"\$+([^$]+)\$", cell.source))
-        table = re.search(r"^\|[-:| ]+\|$", cell.source, re.MULTILINE)
-        return ({"formula"} if formula else set()) | ({"table"} if table else set())
-    found = set()
-    for output in cell.get("outputs", []):
-        data = output.get("data", {})
-        if "image/png" in data:
-            found.add("figure")
-        elif "<table" in data.get("text/html", "") or "text/markdown" in data:
-            found.add("table")
-        elif "text/html" not in data:
-            found.add("result")
-    return found
-
-
-def slides_of(notebook: nbformat.NotebookNode) -> list[set[str]]:
-    """Return, for each slide of the lecture of a notebook, what there is to see on it."""
-    slides: list[set[str]] = []
-    for cell in for_lecture(notebook).cells:
-        kind = slide_type(cell)
-        if kind in ("slide", "subslide"):
-            slides.append(set())
-        if kind not in ("skip", "notes") and slides:
-            slides[-1] |= sights(cell)
-    return slides
-
-
 def for_lecture(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a copy of a notebook to be shown: no plumbing, explanations in the speaker notes."""
     notebook = copy.deepcopy(notebook)
@@ -208,16 +161,8 @@ def for_lecture(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def title(notebook: nbformat.NotebookNode) -> str:
-    """Return the first heading of a notebook.
-
-    >>> title(
-    ...     nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 1 · A rate\\n\\nx")])
-    ... )
-    '1 · A rate'
-    """
-    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    found = re.search(r"^# +(.+?)\s*$", text, re.MULTILINE)
-    return found[1] if found else "Slides"
+    """Return the first heading of a notebook."""
+    return notebook.cells[0].source.partition("\n")[0].removeprefix("# ")
 
 
 # --- into one file --------------------------------------------------------------------------------
@@ -272,43 +217,25 @@ def render(notebook: nbformat.NotebookNode, modules: Path) -> str:
     return between_lectures(page)
 
 
-def outside(page: str) -> list[str]:
-    """Return what a page would load from elsewhere when it is opened.
-
-    >>> outside('<img src="data:image/png;base64,AA"><link href="a.css"><script src="b.js">')
-    ['a.css', 'b.js']
-    """
-    page = re.sub(r"(<script\b[^>]*>).*?</script>", r"\1", page, flags=re.DOTALL)
-    loaded = re.findall(r"<(?:img|script|iframe|source|video)\b[^>]*?\bsrc=[\"']([^\"']+)", page)
-    styles = re.findall(r"<link\b[^>]*?\bhref=[\"']([^\"']+)", page)
-    css = "\n".join(re.findall(r"<style\b[^>]*>(.*?)</style>", page, re.DOTALL))
-    imports = re.findall(r"@import ([^;]+);|url\([\"']?((?!data:|#)[^)\"']+)", css)
-    imports = ["".join(pair) for pair in imports]
-    return [name for name in styles + loaded + imports if not name.startswith("data:")]
-
-
 def lessons(arguments: list[str]) -> list[Path]:
-    """Return the notebooks that are meant; all but the start page, which is none to be held."""
-    return [path for path in chosen(arguments) if arguments or not path.name.startswith("00_")]
+    """Return the notebooks that are meant; the start page is no lecture."""
+    paths = [path for path in chosen(arguments) if not path.name.startswith("00_")]
+    if not paths:
+        raise Problem("the start page is no lesson and has no slides")
+    return paths
 
 
 def main(arguments: list[str]) -> int:
-    """Write the slides of the chosen lessons; return 0 when all went well."""
+    """Write the slides of the chosen lessons."""
     paths = lessons(arguments)
-    try:
-        modules = fetch(VENDOR)
-    except Problem as problem:
-        print(f"make slides: {problem}", file=sys.stderr)
-        return 1
+    modules = fetch(VENDOR)
     for path in paths:
         page = render(nbformat.read(path, as_version=4), modules)
         target = OUT / f"{path.stem}.html"
-        draft = target.with_suffix(".tmp")
-        draft.write_text(page, encoding="utf-8")
-        os.replace(draft, target)
+        write_atomically(target, page)
         print(f"{target.relative_to(ROOT)}: {len(page) / 1e6:.1f} MB", flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(plainly("slides", lambda: main(sys.argv[1:])))

@@ -10,6 +10,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +28,21 @@ class Problem(Exception):
     """Something is missing, said in plain words."""
 
 
+def plainly(name: str, work: Callable[[], int]) -> int:
+    """Return the exit status of `make NAME`; say in one sentence what stopped it from outside.
+
+    >>> plainly("book", lambda: 0)
+    0
+    """
+    try:
+        return work()
+    except OSError as error:
+        print(f"make {name}: {error.strerror}: {error.filename}", file=sys.stderr)
+    except Problem as problem:
+        print(f"make {name}: {problem}", file=sys.stderr)
+    return 1
+
+
 def wrong_files(folder: Path) -> list[str]:
     """Return which of FILES are missing or different below a folder."""
     return [
@@ -42,10 +58,7 @@ def fetch(vendor: Path) -> Path:
     modules = vendor / "node_modules"
     if not wrong_files(modules):
         return modules
-    by_hand = (
-        f"copy {modules.relative_to(ROOT)} from a machine on which `make slides` or `make book` "
-        "has worked"
-    )
+    by_hand = f"copy {modules.relative_to(ROOT)} from a machine on which `make slides` worked"
     npm = shutil.which("npm")
     if not npm:
         raise Problem(

@@ -11,10 +11,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
-import extras
-import install
 import pytest
 import vendor
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 # By name: the folder book/ that the tool writes would make linters take this for a package.
@@ -30,7 +29,7 @@ def result(data: dict, **metadata: dict):
     return new_output("execute_result", data, metadata=metadata, execution_count=1)
 
 
-def lesson() -> dict:
+def lesson() -> NotebookNode:
     live = {book.WIDGET_VIEW: {"model_id": "dead-1"}, "text/plain": "VBox(children=())"}
     alt = 'A "curve" & a line that fall to 3'
     picture = {"image/png": PIXEL, "text/plain": alt}
@@ -54,14 +53,14 @@ def lesson() -> dict:
         cell.id = f"cell-{number}"
     python = {"name": "python", "pygments_lexer": "ipython3"}
     notebook = new_notebook(cells=cells, metadata={"language_info": python})
-    return json.loads(json.dumps(notebook))
+    return notebook
 
 
 def outputs_of(page: dict, source: str) -> list[dict]:
     return next(cell["outputs"] for cell in page["cells"] if cell["source"] == source)
 
 
-@pytest.mark.parametrize("module", [book, extras])
+@pytest.mark.parametrize("module", [book, vendor])
 def test_the_examples_in_the_tools(module) -> None:
     found = doctest.testmod(module)
     assert found.attempted > 0
@@ -148,6 +147,11 @@ def dead_ends(folder: Path) -> list[str]:
     return found
 
 
+def loads_from_elsewhere(folder: Path) -> list[str]:
+    loaded = [target for path in folder.rglob("*.html") for target in Site(path).loaded]
+    return [target for target in loaded if re.match(r"(https?:)?//", target)]
+
+
 @pytest.fixture(scope="module")
 def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("book")
@@ -176,7 +180,7 @@ def test_a_book_of_one_lesson(small_book: Path) -> None:
 @needs_sphinx
 def test_the_book_is_complete_and_needs_no_other_host(small_book: Path) -> None:
     assert dead_ends(small_book) == []
-    assert list(book.loads_from_elsewhere(small_book)) == []
+    assert loads_from_elsewhere(small_book) == []
     assert {path.name for path in small_book.glob("*.html")} == {
         *("index.html", "01_a.html", "INSTRUCTOR.html", "search.html")
     }
@@ -195,8 +199,8 @@ def test_the_checks_of_the_book_complain(small_book: Path, tmp_path: Path) -> No
     page = tmp_path / "a.html"
     page.write_text('<p id="x"><a href="b.html">b</a><a href="#y">y</a><a href="#x">x</a>')
     assert dead_ends(tmp_path) == ["a.html: b.html: no such file", "a.html: #y: no such place"]
-    page.write_text('<script src="//cdn.example/x.js"></script>')
-    assert list(book.loads_from_elsewhere(tmp_path)) == ["a.html loads //cdn.example/x.js"]
+    page.write_text('<a href="//b.org"><script src="//cdn.example/x.js"></script>')
+    assert loads_from_elsewhere(tmp_path) == ["//cdn.example/x.js"]
 
 
 @needs_sphinx
@@ -216,7 +220,7 @@ def test_without_its_tools_it_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(book, "find_spec", lambda name: None)
-    assert book.main() == 1
+    assert vendor.plainly("book", book.main) == 1
     assert "not installed: sphinx, myst_nb, furo" in capsys.readouterr().err
 
 
@@ -230,36 +234,6 @@ def test_without_npm_the_old_book_stays(
     monkeypatch.setattr(book, "OUT", tmp_path)
     monkeypatch.setattr(book, "find_spec", lambda name: name)
     monkeypatch.setattr(vendor, "fetch", no_npm)
-    assert book.main() == 1
+    assert vendor.plainly("book", book.main) == 1
     assert capsys.readouterr().err == "make book: there is no npm here\n"
     assert (tmp_path / "index.html").exists()
-
-
-def test_an_extra_is_installed_once_and_never_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-    monkeypatch.setattr(install, "pip_install", lambda venv, arguments: calls.append(arguments))
-    monkeypatch.setattr(extras, "missing", lambda requirements, pinned: [])
-    assert extras.main("book", []) == 0
-    assert calls == []
-    monkeypatch.setattr(extras, "missing", lambda requirements, pinned: requirements)
-    assert extras.main("book", ["--no-index"]) == 0
-    assert calls == [["--no-index", *extras.wanted("book")]]
-    assert not any(word in " ".join(calls[0]) for word in ("torch", "-e", "--upgrade"))
-
-
-def test_a_version_other_than_the_pin_is_missing() -> None:
-    assert extras.missing(["pytest>=8"], {"pytest": "0.0.1"}) == ["pytest>=8"]
-    assert extras.missing(["pytest>=8"], {"pytest": pytest.__version__}) == []
-    assert extras.missing(extras.wanted("lab"), extras.pins()) in ([], extras.wanted("lab"))
-
-
-def test_a_failing_pip_is_explained(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    def offline(venv: str, arguments: list[str]) -> None:
-        raise install.Problem("The package index cannot be reached")
-
-    monkeypatch.setattr(install, "pip_install", offline)
-    monkeypatch.setattr(extras, "missing", lambda requirements, pinned: requirements)
-    assert extras.main("book", []) == 1
-    assert "cannot be reached" in capsys.readouterr().err

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
-import spelling
 from nbformat import v4
 
 import notebooks
@@ -94,6 +96,18 @@ def test_notebooks_are_chosen_by_number_or_path(tmp_path: Path) -> None:
         notebooks.chosen(["09"], tmp_path)
 
 
-def test_spelling_reads_text_and_code_but_no_outputs(tmp_path: Path) -> None:
-    path = small(tmp_path / "01_x.ipynb", LOOP)
-    assert spelling.prose(path).splitlines() == ["# Small", *LOOP.splitlines()]
+@pytest.mark.parametrize("name", ["01_x.ipynb", "x.md"])
+def test_spelling_reads_text_and_code_but_no_pictures(tmp_path: Path, name: str) -> None:
+    told = {}
+    for hidden in ("gur", "gru", "pbybhe"):  # because this file is checked as well
+        word = codecs.decode(hidden, "rot13")
+        path = small(tmp_path / "01_x.ipynb", f"{word} = 1")
+        notebook = nbformat.read(path, as_version=4)
+        picture = {"image/png": f"iVBOR/{word}/=", "text/plain": "a figure"}
+        notebook.cells[1].outputs = [v4.new_output("display_data", picture)]
+        nbformat.write(notebook, path)
+        (tmp_path / "x.md").write_text(f"{word}\n", encoding="utf-8")
+        command = [sys.executable, "-m", "codespell_lib", str(tmp_path / name)]
+        done = subprocess.run(command, cwd=notebooks.ROOT, capture_output=True, text=True)
+        told[word] = done.stdout.count("==>")
+    assert list(told.values()) == [0, 1, 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -25,6 +25,7 @@ COME_ALONG = {
     "packaging": "matplotlib",
     "IPython": "ipykernel",
     "nbformat": "nbconvert",
+    "markdown_it": "jupytext",
 }
 
 
@@ -180,77 +181,26 @@ def test_the_versions_agree() -> None:
     assert citation["version"] == __version__
 
 
-# --- the installer says what is missing --------------------------------------------------------
+def missing(text: str) -> list[str]:
+    """Files, modules and functions of the course that a text names and that do not exist."""
+    paths = re.findall(r"(?<![\w/.-])(?:tests|tools|course_utils)/[\w./-]*[\w/]", text)
+    found = [path for path in paths if not (ROOT / path).exists() and "artifacts" not in path]
+    folders = "plots|validate|run|views|experiments|course|lessons"
+    for name in re.findall(rf"(?:\bcourse_utils\.|`(?:{folders})\.)[\w.]*\w", text):
+        try:
+            pkgutil.resolve_name(f"course_utils.{name.strip('`').removeprefix('course_utils.')}")
+        except (ImportError, AttributeError):
+            found.append(name.strip("`"))
+    return found
 
 
-def installer():
-    spec = importlib.util.spec_from_file_location("installer", ROOT / "tools" / "install.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents_name_only_what_there_is(name: str) -> None:
+    assert missing((ROOT / name).read_text(encoding="utf-8")) == []
 
 
-NO_NETWORK = (
-    "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(': Failed "
-    "to establish a new connection: [Errno -3] Temporary failure in name resolution')'\n"
-    "ERROR: Could not find a version that satisfies the requirement setuptools (versions: none)\n"
-    "ERROR: No matching distribution found for setuptools"
-)
-
-
-@pytest.mark.parametrize(
-    ("stderr", "words"),
-    [
-        (NO_NETWORK, "cannot be reached"),
-        (NO_NETWORK.replace("setuptools", "torch"), "cannot be reached"),
-        ("ERROR: No matching distribution found for torch>=2.4", "no build of torch"),
-        ("ERROR: No matching distribution found for numpy==2.4.6", "version of numpy==2.4.6 for"),
-        ("ERROR: Could not install packages: [Errno 28] No space left on device", "disk is full"),
-        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "certificate"),
-        ("ERROR: ResolutionImpossible: for help visit", "contradict"),
-        ("something new", "its own message is above"),
-    ],
-)
-def test_pip_failures_are_translated(stderr: str, words: str) -> None:
-    assert words in installer().diagnose(stderr)
-
-
-def test_an_old_python_is_refused_politely(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = installer()
-    monkeypatch.setattr(module, "OLDEST", (3, 99))
-    monkeypatch.setattr(module, "newer_pythons", lambda: ["python3.99"])
-    with pytest.raises(module.Problem, match=r"PYTHON=python3\.99"):
-        module.check_python()
-
-
-def test_a_missing_venv_module_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = installer()
-    monkeypatch.setitem(sys.modules, "ensurepip", None)  # `import ensurepip` then fails
-    with pytest.raises(module.Problem, match="python3-venv"):
-        module.check_python()
-
-
-def test_the_installer_can_be_read_by_an_old_python() -> None:
-    ast.parse((ROOT / "tools" / "install.py").read_text(encoding="utf-8"), feature_version=(3, 7))
-
-
-def test_an_up_to_date_environment_is_left_alone(tmp_path: Path) -> None:
-    module = installer()
-    python = Path(module.python_of(str(tmp_path)))
-    python.parent.mkdir()
-    python.touch()
-    (tmp_path / module.STAMP).write_text(module.wanted_stamp(str(tmp_path)))
-    assert module.main(str(tmp_path), ["--would-make-pip-fail"]) == 0
-
-
-def test_new_pins_make_the_environment_out_of_date(tmp_path: Path) -> None:
-    module = installer()
-    before = module.wanted_stamp(str(tmp_path))
-    shutil.copytree(ROOT / "tools", tmp_path / "tools")
-    for name in ("pyproject.toml", "constraints.txt"):
-        shutil.copy(ROOT / name, tmp_path)
-    module.ROOT = str(tmp_path)
-    assert module.wanted_stamp(str(tmp_path)) == before
-    with (tmp_path / "constraints.txt").open("a") as stream:
-        stream.write("another==1.0\n")
-    assert module.wanted_stamp(str(tmp_path)) != before
+def test_a_thing_that_moved_is_noticed() -> None:
+    moved = "tests/test_hygiene.py, `plots.picture(fig)`, course_utils.progress, `views.ink`"
+    assert len(missing(moved)) == 4
+    here = "tests/notebooks/, `views.with_alt(fig)`, `course_utils.course.progress`, runs/tests"
+    assert missing(here) == []

@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from vendor import plainly
 
 # By name: the folder slides/ that the tool writes would make linters take this for a package.
 slides = importlib.import_module("slides")
@@ -112,6 +113,40 @@ def test_a_long_table_shows_its_beginning() -> None:
     assert slides.shorten_table("no table\n" * 500) == "no table\n" * 500
 
 
+# A formula relates or combines; a single letter or number between dollar signs does not count.
+FORMULA = re.compile(r"[=<>^]|\\(to|gets|leftarrow|approx|le|ge|sim|frac|sum|prod|sqrt|cdot)\b")
+
+
+def sights(cell: nbformat.NotebookNode) -> set[str]:
+    """Return what a cell gives to look at: a figure, a formula, a table, what a program printed."""
+    if cell.cell_type == "markdown":
+        formula = any(FORMULA.search(part) for part in re.findall(r"\$+([^$]+)\$", cell.source))
+        table = re.search(r"^\|[-:| ]+\|$", cell.source, re.MULTILINE)
+        return ({"formula"} if formula else set()) | ({"table"} if table else set())
+    found = set()
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        if "image/png" in data:
+            found.add("figure")
+        elif "<table" in data.get("text/html", "") or "text/markdown" in data:
+            found.add("table")
+        elif "text/html" not in data:
+            found.add("result")
+    return found
+
+
+def slides_of(notebook: nbformat.NotebookNode) -> list[set[str]]:
+    """Return, for each slide of the lecture of a notebook, what there is to see on it."""
+    seen: list[set[str]] = []
+    for cell in slides.for_lecture(notebook).cells:
+        kind = slides.slide_type(cell)
+        if kind in ("slide", "subslide"):
+            seen.append(set())
+        if kind not in ("skip", "notes") and seen:
+            seen[-1] |= sights(cell)
+    return seen
+
+
 SEEN = (
     (markdown("One letter: $x$, one number: $4.88$.", "slide"), set()),
     (markdown("The rate $\\eta_t = 1/t$", "slide"), {"formula"}),
@@ -124,7 +159,7 @@ SEEN = (
 
 @pytest.mark.parametrize(("cell", "expected"), SEEN, ids=range(len(SEEN)))
 def test_what_there_is_to_see(cell: nbformat.NotebookNode, expected: set[str]) -> None:
-    assert slides.slides_of(new_notebook(cells=[cell])) == [expected]
+    assert slides_of(new_notebook(cells=[cell])) == [expected]
 
 
 LESSONS = slides.lessons([])
@@ -134,7 +169,7 @@ SHOWN = {"06": 0.3, "07": 0.45}
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_lecture_has_the_right_length_and_something_to_see(path: Path) -> None:
-    seen = slides.slides_of(nbformat.read(path, as_version=4))
+    seen = slides_of(nbformat.read(path, as_version=4))
     assert 20 <= len(seen) <= 40
     shown = sum(bool(slide & {"figure", "formula", "table"}) for slide in seen)
     assert shown >= SHOWN.get(path.name[:2], 0.5) * len(seen)
@@ -158,7 +193,32 @@ def test_the_page(lesson: nbformat.NotebookNode, vendor: Path) -> None:
     assert body.count('class="fit"') == 4
 
 
+def outside(page: str) -> list[str]:
+    """Return what a page would load from elsewhere when it is opened."""
+    page = re.sub(r"(<script\b[^>]*>).*?</script>", r"\1", page, flags=re.DOTALL)
+    loaded = re.findall(r"<(?:img|script|iframe|source|video)\b[^>]*?\bsrc=[\"']([^\"']+)", page)
+    styles = re.findall(r"<link\b[^>]*?\bhref=[\"']([^\"']+)", page)
+    css = "\n".join(re.findall(r"<style\b[^>]*>(.*?)</style>", page, re.DOTALL))
+    imports = re.findall(r"@import ([^;]+);|url\([\"']?((?!data:|#)[^)\"']+)", css)
+    imports = ["".join(pair) for pair in imports]
+    return [name for name in styles + loaded + imports if not name.startswith("data:")]
+
+
 def test_the_page_loads_nothing_from_elsewhere(lesson: nbformat.NotebookNode, vendor: Path) -> None:
     page = slides.render(lesson, vendor)
-    assert slides.outside(page) == []
+    assert outside(page) == []
     assert "<\\/script> */" in page  # a program cannot end its own element
+    loading = '<img src="data:image/png;base64,AA"><link href="a.css"><script src="b.js">'
+    assert outside(loading + "<style>@import url(c.css);</style>") == [
+        "a.css",
+        "b.js",
+        "url(c.css)",
+    ]
+
+
+def test_the_start_page_is_no_lecture(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    assert all(not path.name.startswith("00_") for path in slides.lessons([]))
+    assert plainly("slides", lambda: slides.main(["00"])) == 1
+    assert "the start page is no lesson" in capsys.readouterr().err

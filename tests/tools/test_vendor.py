@@ -44,7 +44,7 @@ def test_without_npm_one_sentence_says_what_to_do(
 ) -> None:
     monkeypatch.setattr(slides, "VENDOR", slides.ROOT / "slides" / ".none")
     monkeypatch.setattr(vendor.shutil, "which", lambda name: None)
-    assert slides.main([]) == 1
+    assert vendor.plainly("slides", lambda: slides.main([])) == 1
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert "install Node.js" in told
@@ -72,3 +72,11 @@ def test_other_files_than_expected_are_refused(
     monkeypatch.setattr(vendor.subprocess, "run", npm)
     with pytest.raises(vendor.Problem, match="something else than expected"):
         vendor.fetch(tmp_path / "vendor")
+
+
+def test_a_folder_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture) -> None:
+    def work() -> int:
+        raise PermissionError(13, "Permission denied", "slides/01_x.html")
+
+    assert vendor.plainly("slides", work) == 1
+    assert capsys.readouterr().err == "make slides: Permission denied: slides/01_x.html\n"
