@@ -6,11 +6,15 @@ import os
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from course_utils import validate
+from course_utils.experiments.stratified import stratified
+
+if TYPE_CHECKING:
+    from course_utils.experiments.teacher import Teacher
 
 # Mean and standard deviation per color of the 50,000 training images, pixels in [0, 1].
 CIFAR100_MEAN = (0.507075, 0.486549, 0.440918)
@@ -216,9 +220,7 @@ class Data:
         return replace(self, **parts, name=name, classes=k, class_names=self.class_names[:k])
 
     def _with_inputs(self, change, label: str) -> Data:
-        parts = {
-            part: Split(change(split.inputs()), split.y) for part, split in self.splits.items()
-        }
+        parts = {name: Split(change(s.inputs()), s.y) for name, s in self.splits.items()}
         return replace(self, **parts, name=f"{self.name}, {label}")
 
 
@@ -231,8 +233,7 @@ def digits(seed: int = 0, n_train: int = 1000, n_validation: int = 397) -> Data:
 
     Args:
         seed: which split; the course uses 0 unless it says otherwise.
-        n_train: number of training images.
-        n_validation: number of validation images.
+        n_train, n_validation: number of images.
 
     Source: E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
     Repository (1998), the test set, CC BY 4.0, doi:10.24432/C50P49; the copy of scikit-learn.
@@ -257,8 +258,8 @@ def digits(seed: int = 0, n_train: int = 1000, n_validation: int = 397) -> Data:
 def _digits(seed: int, n_train: int, n_validation: int) -> Data:
     with np.load(Path(__file__).with_name("digits.npz")) as file:
         x, y = file["x"] / 16, file["y"].astype(np.int64)
-    train, rest = _stratified(y, n_train, seed)
-    validation, test = (rest[rows] for rows in _stratified(y[rest], n_validation, seed))
+    train, rest = stratified(y, n_train, seed)
+    validation, test = (rest[rows] for rows in stratified(y[rest], n_validation, seed))
     return Data(
         train=Split(x[train], y[train]),
         validation=Split(x[validation], y[validation]),
@@ -266,37 +267,6 @@ def _digits(seed: int, n_train: int, n_validation: int) -> Data:
         name=_digits_name(seed, n_train, n_validation),
         classes=10,
     )
-
-
-def _stratified(y: np.ndarray, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """n rows and the others, both with the mix of classes of y (N,), in random order.
-
-    The same rows in the same order as `train_test_split` of scikit-learn 1.9 gives, which the
-    course used before: every recorded number hangs on them.
-    """
-    rng = np.random.RandomState(seed)
-    counts = np.bincount(y.astype(np.intp))  # refuses int64 where pointers have 32 bits
-    chosen = _shares(counts, n, rng)
-    _shares(counts - chosen, len(y) - n, rng)  # decides nothing, but draws where it rounds
-    members = np.split(np.argsort(y, kind="stable"), np.cumsum(counts)[:-1])
-    members = [rows[rng.permutation(len(rows))] for rows in members]
-    first = np.concatenate([rows[:k] for rows, k in zip(members, chosen)])
-    second = np.concatenate([rows[k:] for rows, k in zip(members, chosen)])
-    return rng.permutation(first), rng.permutation(second)
-
-
-def _shares(counts: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
-    """n in proportion to `counts`, in whole numbers: largest remainders first, ties are drawn."""
-    exact = counts / counts.sum() * n
-    shares = np.floor(exact).astype(np.int64)
-    missing, remainder = n - int(shares.sum()), exact - shares
-    for value in np.unique(remainder)[::-1]:
-        if missing > 0:
-            (ties,) = np.nonzero(remainder == value)
-            drawn = rng.choice(ties, size=min(len(ties), missing), replace=False)
-            shares[drawn] += 1
-            missing -= len(drawn)
-    return shares
 
 
 def _digits_name(seed: int, n_train: int, n_validation: int) -> str:
@@ -312,8 +282,8 @@ def cifar100(
 ) -> Data:
     """Load CIFAR-100: 60,000 photographs of 32 x 32 pixels in 100 classes, kept as bytes.
 
-    The first call downloads 169 MB, checks them and keeps them in a cache; later calls take less
-    than a second. Pixels are normalized color by color where they are used (`Split.inputs`).
+    The first call downloads 169 MB, checks them and keeps them in a cache. Pixels are normalized
+    color by color where they are used (`Split.inputs`).
 
     Args:
         root: a folder that holds `cifar-100-binary` or its archive, or where to put it. None
@@ -322,12 +292,10 @@ def cifar100(
         n_validation: training images to hold out, always the same random ones; 0 trains on all.
 
     Returns:
-        `Data` with inputs (N, 3, 32, 32) and `class_names`. The name says "synthetic" where the
-        folder holds the invented images of `synthetic_cifar100`.
+        `Data` with inputs (N, 3, 32, 32); its name says "synthetic" where the folder holds those.
 
     Raises:
-        cifar_files.DataError: if the data cannot be had or are damaged; the message says what to
-            do.
+        cifar_files.DataError: if the data cannot be had; the message says what to do.
 
     Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images (2009).
 
@@ -369,13 +337,12 @@ def synthetic_cifar100(
 ) -> Data:
     """Write small invented data in the format of CIFAR-100 into `folder` and load them.
 
-    They stand in where the real data cannot be had, and are marked as synthetic in the folder, in
-    the name and in the class names. See `cifar_files.write_synthetic`.
+    They stand in where the real data cannot be had, and are marked as such in the folder, the name
+    and the class names.
 
     Args:
         folder: where to write; later calls of `cifar100(folder)` find it.
-        n_train: training images.
-        n_test: test images.
+        n_train, n_test: images.
         seed: decides the images.
 
     Example:
@@ -388,6 +355,22 @@ def synthetic_cifar100(
 
     cifar_files.write_synthetic(folder, n_train, n_test, seed)
     return cifar100(folder, download=False)
+
+
+def teacher(seed: int = 0, scale: float = 6.0) -> Teacher:
+    """Return a task whose data never repeat: a fixed random network labels Gaussian inputs.
+
+    Args:
+        seed: which network.
+        scale: of its last layer; at 6 the best possible accuracy is 74 %, at 3 about 55 %.
+
+    Example:
+        >>> len(teacher().data(3000).train)
+        3000
+    """
+    from course_utils.experiments.teacher import Teacher  # which needs this module
+
+    return Teacher(seed, scale)
 
 
 def _numbers(name: str, values: Any) -> np.ndarray:
