@@ -12,7 +12,7 @@ import platform
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from course_utils.course import progress
-from course_utils.experiments import cifar_files
+from course_utils.experiments import datasets
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 PROJECT = "learning-rate-course"
@@ -213,18 +213,15 @@ def device() -> Check:
 
 
 def digits() -> Check:
-    """Look whether the handwritten digits are there, which come with scikit-learn.
+    """Look whether the handwritten digits are there, which come with the course.
 
     Example:
         >>> digits().status
         'ok'
     """
-    package = util.find_spec("sklearn")
-    folders = list(package.submodule_search_locations or []) if package else []
-    if any((Path(folder) / "datasets/data/digits.csv.gz").is_file() for folder in folders):
-        return Check("digits", OK, "the data of the lessons are here, with scikit-learn")
-    found = "scikit-learn is missing, or came without its data."
-    return Check("digits", PROBLEM, found, _REPAIR)
+    if Path(datasets.__file__).with_name("digits.npz").is_file():
+        return Check("digits", OK, "the data of the lessons are here")
+    return Check("digits", PROBLEM, "the file digits.npz of the course is missing.", _REPAIR)
 
 
 def cifar100(root: str | os.PathLike[str] | None = None) -> Check:
@@ -241,6 +238,8 @@ def cifar100(root: str | os.PathLike[str] | None = None) -> Check:
         'ok'
     """
     try:
+        from course_utils.experiments import cifar_files
+
         home = cifar_files.home(root)
     except ImportError:  # pooch knows where the cache of this system is
         found = "not looked for, because the package pooch is missing; lesson 6 does without them."

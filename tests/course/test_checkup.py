@@ -158,7 +158,7 @@ def test_a_torch_that_does_not_load(monkeypatch, error: Exception) -> None:
 
 
 def test_digits_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkup.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(checkup.datasets, "__file__", "elsewhere/datasets.py")
     assert checkup.digits().status == "problem"
 
 

@@ -1,27 +1,36 @@
-"""Digits: the split of scikit-learn, and variants that change only what they say."""
+"""Digits: the splits of scikit-learn, and variants that change only what they say."""
 
+import json
 import math
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
+import torch
 
 from course_utils.experiments.datasets import Data, Split, digits
 
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden/digits.json").read_text())
+
+
+def digest(split: Split) -> str:
+    return sha256(split.x.astype("<f4").tobytes() + split.y.astype("<i8").tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize(("case", "expected"), GOLDEN["splits"])
+def test_digits_are_split_as_by_scikit_learn(case, expected):
+    parts = digits(*case).splits.values()
+    assert [digest(split) for split in parts] == expected
+
 
 def test_digits_is_the_documented_split():
-    x, y = load_digits(return_X_y=True)
-    x_train, x_rest, y_train, _ = train_test_split(
-        x / 16, y, train_size=1000, stratify=y, random_state=0
-    )
     data = digits()
-    np.testing.assert_array_equal(data.train.x, x_train.astype(np.float32))
-    np.testing.assert_array_equal(data.train.y, y_train)
     assert [len(s) for s in data.splits.values()] == [1000, 397, 400]
     assert data.train.x.dtype == np.float32 and data.train.y.dtype == np.int64
-    held_out = np.concatenate([data.validation.x, data.test.x])
-    assert sorted(map(tuple, held_out)) == sorted(map(tuple, x_rest.astype(np.float32)))
+    everything = np.concatenate([s.x for s in data.splits.values()])
+    assert everything.min() == 0 and everything.max() == 1
+    assert len(np.unique(everything, axis=0)) == 1797
     for split in data.splits.values():  # stratified: every class has a tenth, give or take
         assert np.abs(np.bincount(split.y) / len(split) - 0.1).max() < 0.01
 
@@ -29,6 +38,16 @@ def test_digits_is_the_documented_split():
 def test_another_seed_is_another_split():
     assert not np.array_equal(digits(1).train.y, digits(0).train.y)
     assert len(digits(0, n_train=500, n_validation=100).test) == 1197
+
+
+def test_a_split_takes_tensors_and_whole_numbers_of_any_type():
+    x, y = np.arange(12.0).reshape(3, 4), np.array([2, 0, 1])
+    for labels in (y.astype(np.uint8), y.astype(float), y.tolist()):
+        split = Split(x.tolist(), labels)
+        assert split.y.dtype == np.int64 and split.y.tolist() == [2, 0, 1]
+    split = Split(torch.tensor(x), torch.tensor(y))  # without PyTorch's DeprecationWarning
+    assert split.x.dtype == np.float32 and (split.x == x).all() and split.y.tolist() == [2, 0, 1]
+    assert Split(torch.zeros(1, 3, 4, 4, dtype=torch.uint8), [0]).pixels
 
 
 def test_arrays_are_read_only():
@@ -88,6 +107,7 @@ def test_names_tell_apart_what_differs():
 
 SPLIT = Split(np.zeros((3, 2)), [0, 1, 1])
 PIXELS = np.zeros((1, 3, 4, 4), np.uint8)
+X = np.zeros((2, 2))
 
 
 @pytest.mark.parametrize(
@@ -103,6 +123,7 @@ PIXELS = np.zeros((1, 3, 4, 4), np.uint8)
         (lambda: digits().subset("all"), TypeError, "n must be an integer"),
         (lambda: digits().scaled(0), ValueError, "factor must be greater than 0"),
         (lambda: digits().scaled(math.inf), ValueError, "factor must be a finite"),
+        (lambda: digits().scaled(1e308), ValueError, "factor must keep .* float32, got 1e\\+308"),
         (lambda: digits().with_label_noise(1.1), ValueError, r"fraction must be in \[0, 1\]"),
         (lambda: digits().with_label_noise(math.nan), ValueError, "fraction must be a finite"),
         (lambda: digits().with_label_noise(0.1, seed=-1), ValueError, "seed must be 0 or greater"),
@@ -111,6 +132,17 @@ PIXELS = np.zeros((1, 3, 4, 4), np.uint8)
         (lambda: Split(np.zeros((3, 2)), [0, 1]), ValueError, r"got \(3, 2\) and \(2,\)"),
         (lambda: Split(np.zeros(3), [0, 1, 2]), ValueError, "x must have shape"),
         (lambda: Split(np.zeros((0, 2)), []), ValueError, "N > 0"),
+        (lambda: Split(X, [0, 1.9]), ValueError, "y must hold whole numbers, got 1.9"),
+        (lambda: Split(X, [0, math.nan]), ValueError, "y must hold whole numbers, got nan"),
+        (lambda: Split(X, np.uint64([0, 2**63])), ValueError, "y must .*, got 9223372036854775808"),
+        (lambda: Split(X, ["cat", "dog"]), TypeError, "y must be an array of real numbers"),
+        (lambda: Split(X, np.ma.masked_equal([0, 1], 1)), ValueError, "y must have no masked"),
+        (lambda: Split(np.ma.masked_equal(X, 0), [0, 1]), ValueError, "x must have no masked"),
+        (lambda: Split([["0"], ["1"]], [0, 1]), TypeError, "x must be an array of real numbers"),
+        (lambda: Split(X + 1j, [0, 1]), TypeError, "x must .* got one of complex128"),
+        (lambda: Split([[0.0], [math.inf]], [0, 1]), ValueError, "x must hold finite .* got inf"),
+        (lambda: Split([[0.0], [1e39]], [0, 1]), ValueError, r"x must .* float32, got 1e\+39"),
+        (lambda: Split([[1, 2], [3]], [0, 1]), ValueError, "x must .* rows of unequal size"),
         (lambda: Data(SPLIT, SPLIT, SPLIT, "d", 1), ValueError, r"train must have labels in 0..0"),
         (lambda: Data(SPLIT, 3, SPLIT, "d", 2), TypeError, "validation must be a Split"),
         (lambda: Data(SPLIT, None, None, "d", 2), TypeError, "test must be a Split"),

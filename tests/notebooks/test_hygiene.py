@@ -32,6 +32,7 @@ TAGS = {
     "exercise",  # a stub for the learner, and its check
     "hide-input",  # code that draws or fills a box: collapsed in JupyterLab, hidden in slides
     "slow",  # more than ten seconds
+    "torch",  # needs PyTorch: a leaf, whose stored output is enough
 }
 SLIDE_TYPES = {"slide", "subslide", "fragment", "-", "skip", "notes"}  # "-": shown at once
 MOST_LINES, MOST_LINES_MEDIAN, MOST_BYTES = 25, 6, 1_000_000

@@ -18,7 +18,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 TO_PIP = {"pytorch-cpu": "torch"}  # conda's name -> pip's name
-IMPORT_NAMES = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
+IMPORT_NAMES = {"pyyaml": "yaml"}
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "notebooks/INSTRUCTOR.md"]
 COME_ALONG = {
     "PIL": "matplotlib",

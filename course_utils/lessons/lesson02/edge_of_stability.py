@@ -15,17 +15,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from course_utils import __version__, validate
 from course_utils.experiments.datasets import Data, digits
-from course_utils.experiments.diagnostics import sharpness
-from course_utils.experiments.models import mlp
-from course_utils.experiments.training import train
 from course_utils.run import Run, read_json, write_atomically
+
+if TYPE_CHECKING:
+    import torch
 
 RATES = (0.2, 0.4, 0.8, 1.2)
 SEEDS = (0, 1, 2)
@@ -91,6 +90,12 @@ def run(lr: float, seed: int = 0, steps: int = STEPS, every: int = EVERY) -> Run
         >>> run(0.4, steps=2, every=1).metrics["sharpness"].shape
         (3,)
     """
+    import torch  # not above: what was recorded can be looked at without PyTorch
+
+    from course_utils.experiments.diagnostics import sharpness
+    from course_utils.experiments.models import mlp
+    from course_utils.experiments.training import train
+
     data = problem()
     x, y = torch.tensor(data.train.x), torch.tensor(data.train.y)
     vector = None
@@ -151,6 +156,8 @@ def measure(
 
 def record(path: str | PathLike[str]) -> Edge:
     """Measure everything (some minutes) and write it to `path` with its provenance."""
+    import torch
+
     edge = measure()
     provenance = {
         "command": COMMAND,

@@ -13,14 +13,17 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch.optim import lr_scheduler
 
 from course_utils import schedules
 from course_utils.run import Run
 from course_utils.schedules import Schedule
+
+if TYPE_CHECKING:
+    import torch
+    from torch.optim import lr_scheduler
 
 BATCHES = 8
 """Updates per epoch: 64 examples in batches of 8."""
@@ -30,6 +33,7 @@ class Flight:
     """A linear regression to train, and a recorder of the rate of every update.
 
     Example:
+        >>> import torch
         >>> flight = Flight()
         >>> optimizer = torch.optim.SGD(flight.model.parameters(), lr=0.1)
         >>> flight.epoch(optimizer)
@@ -38,6 +42,11 @@ class Flight:
     """
 
     def __init__(self) -> None:
+        # For all programs below: they can be read without PyTorch, and are shown as learners write.
+        global torch, lr_scheduler
+        import torch
+        from torch.optim import lr_scheduler
+
         rng = np.random.default_rng(0)
         x = rng.standard_normal((8 * BATCHES, 4))
         y = x @ [1.0, -2.0, 0.5, 3.0] + 0.3 * rng.standard_normal(len(x))

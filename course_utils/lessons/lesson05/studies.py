@@ -17,17 +17,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from course_utils import __version__, sampling, validate
 from course_utils.experiments.datasets import Data, digits
-from course_utils.experiments.models import mlp
 from course_utils.experiments.sweep import sweep
-from course_utils.experiments.training import accuracy, train
 from course_utils.optimizers import Adagrad, Adam, GradientDescent, Optimizer, RMSprop
 from course_utils.run import read_json, write_atomically
 from course_utils.schedules import (
@@ -40,6 +36,10 @@ from course_utils.schedules import (
     polynomial,
     with_warmup,
 )
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 COMMAND = "python -m course_utils.lessons.lesson05.studies results"
 BURST = 3.0
@@ -234,6 +234,8 @@ def preconditioned_sharpness(
     Source: Cohen et al. 2022, Adaptive gradient methods at the edge of stability (2207.14484).
 
     Example:
+        >>> import torch
+        >>> from course_utils.experiments.models import mlp
         >>> model = mlp([64, 10], seed=0)
         >>> value, _ = preconditioned_sharpness(model, digits(), torch.ones(650), iterations=30)
         >>> double, _ = preconditioned_sharpness(
@@ -242,6 +244,8 @@ def preconditioned_sharpness(
         >>> round(double / value, 3)
         2.0
     """
+    import torch  # here and below: what was recorded can be looked at without PyTorch
+
     x, y = torch.tensor(data.train.x), torch.tensor(data.train.y)
     target = torch.nn.functional.one_hot(y, data.classes).float()
     params = list(model.parameters())
@@ -272,6 +276,11 @@ def network_meter(
         >>> network_meter([0], steps=4, every=2).curves["meter"].shape
         (1, 3)
     """
+    import torch
+
+    from course_utils.experiments.models import mlp
+    from course_utils.experiments.training import train
+
     data, seeds, schedule = digits(), list(seeds), as_schedule(schedule)
     meters, losses = [], []
     for seed in seeds:
@@ -312,58 +321,6 @@ def network_meter(
 
 # ------------------------------------------------------------------------------- warm-up
 
-
-class Block(nn.Module):
-    """One layer of a transformer encoder, with the normalization after (post) or before (pre).
-
-    Example:
-        >>> Block(8, pre=False)(torch.zeros(2, 3, 8)).shape
-        torch.Size([2, 3, 8])
-    """
-
-    def __init__(self, width: int, pre: bool) -> None:
-        super().__init__()
-        self.attention = nn.MultiheadAttention(width, 4, batch_first=True)
-        self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
-        self.feed = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width)
-        )
-        self.pre = pre
-
-    def attend(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the attention of every token to all tokens."""
-        return self.attention(x, x, x, need_weights=False)[0]
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the tokens after this layer, shape (N, tokens, width) as before."""
-        first, second = self.norms
-        if self.pre:
-            x = x + self.attend(first(x))
-            return x + self.feed(second(x))
-        x = first(x + self.attend(x))
-        return second(x + self.feed(x))
-
-
-class Transformer(nn.Module):
-    """Digits as 8 tokens of 8 pixels, `layers` blocks, mean over the tokens, 10 outputs.
-
-    Example:
-        >>> Transformer(layers=2)(torch.zeros(5, 64)).shape
-        torch.Size([5, 10])
-    """
-
-    def __init__(self, layers: int = 6, width: int = 32, pre: bool = False) -> None:
-        super().__init__()
-        self.embed = nn.Linear(8, width)
-        self.place = nn.Parameter(torch.randn(1, 8, width) * 0.02)
-        self.blocks = nn.Sequential(*[Block(width, pre) for _ in range(layers)])
-        self.out = nn.Linear(width, 10)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits (N, 10) for images (N, 64)."""
-        return self.out(self.blocks(self.embed(x.view(-1, 8, 8)) + self.place).mean(dim=1))
-
-
 TRANSFORMERS: dict[str, tuple[dict[str, Any], float, int]] = {
     "post-LN, no warm-up": ({}, 0.01, 0),
     "post-LN, warm-up 50": ({}, 0.01, 50),
@@ -385,6 +342,11 @@ def transformers(
         >>> transformers(["post-LN, no warm-up"], [0], steps=2).curves["post-LN, no warm-up"].shape
         (2,)
     """
+    import torch
+
+    from course_utils.experiments.training import accuracy, train
+    from course_utils.lessons.lesson05.transformer import Transformer
+
     data, seeds = digits(), list(seeds)
     rates, metrics, curves = {}, {}, {}
     for arm in arms:
@@ -477,12 +439,14 @@ def _train_watched(
 def _logits(params: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """The outputs (K, N, 10) of K networks 64-64-10, params (K, P), x (K or 1, N, 64)."""
     w1, b1, w2, b2 = params.split((64 * 64, 64, 640, 10), dim=1)
-    hidden = torch.relu(x @ w1.view(-1, 64, 64) + b1[:, None])
+    hidden = (x @ w1.view(-1, 64, 64) + b1[:, None]).relu()
     return hidden @ w2.view(-1, 64, 10) + b2[:, None]
 
 
 def _gradient(params: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The gradient (K, P) of every network's mean loss on its own batch x (K, B, 64)."""
+    import torch
+
     p = torch.tensor(params, requires_grad=True)
     loss = torch.nn.functional.cross_entropy(
         _logits(p, torch.tensor(x)).transpose(1, 2), torch.tensor(y), reduction="none"
@@ -492,6 +456,8 @@ def _gradient(params: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _evaluate(params: np.ndarray, split: Any) -> tuple[np.ndarray, np.ndarray]:
     """Mean loss and accuracy (K,) of every network on a split."""
+    import torch
+
     y = torch.tensor(split.y)
     with torch.no_grad():
         z = _logits(torch.tensor(params), torch.tensor(split.x)[None])
@@ -758,6 +724,8 @@ STUDIES: dict[str, Callable[[], Arms]] = {
 
 def record(folder: str | PathLike[str], names: Iterable[str] = tuple(STUDIES)) -> None:
     """Run studies (some minutes each) and write each to `folder`/05_<name>.json."""
+    import torch
+
     for name in names:
         start = time.process_time()
         arms = STUDIES[validate.one_of("names", name, STUDIES)]()

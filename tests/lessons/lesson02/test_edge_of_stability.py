@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from course_utils.experiments.diagnostics import sharpness
 from course_utils.experiments.models import mlp
 from course_utils.lessons.lesson02 import edge_of_stability
 
@@ -75,7 +76,7 @@ def test_sharpness_is_the_largest_eigenvalue_of_the_full_hessian():
 
     flat = torch.cat([p.detach().reshape(-1) for p in model.parameters()])
     dense = torch.linalg.eigvalsh(torch.autograd.functional.hessian(loss, flat))[-1].item()
-    found = edge_of_stability.sharpness(model, x, data.train.y[:40].copy(), "mse", 300).value
+    found = sharpness(model, x, data.train.y[:40].copy(), "mse", 300).value
     assert found == pytest.approx(dense, rel=1e-6)
 
 

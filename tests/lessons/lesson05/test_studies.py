@@ -12,6 +12,7 @@ from course_utils.experiments.datasets import digits
 from course_utils.experiments.models import mlp
 from course_utils.experiments.sweep import sweep
 from course_utils.lessons.lesson05 import studies as study
+from course_utils.lessons.lesson05.transformer import Block
 from course_utils.optimizers import Adagrad, Adam
 from course_utils.schedules import with_warmup
 
@@ -184,7 +185,7 @@ def test_preconditioned_sharpness_is_the_eigenvalue_of_the_dense_matrix():
 @pytest.mark.parametrize("pre", [False, True])
 def test_blocks_normalize_where_they_say(pre):
     torch.manual_seed(0)
-    out = study.Block(8, pre)(5 * torch.randn(2, 3, 8))
+    out = Block(8, pre)(5 * torch.randn(2, 3, 8))
     normalized = torch.allclose(out.mean(-1), torch.zeros(2, 3), atol=1e-5)
     assert normalized is (not pre)
 
