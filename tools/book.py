@@ -24,6 +24,7 @@ from urllib.parse import unquote
 
 import vendor
 from lesson_map import prose, row
+from pictures import as_images
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "book"
@@ -76,8 +77,9 @@ def is_live(cell: dict) -> bool:
 
 def for_paper(outputs: list[dict]) -> list[dict]:
     """Return outputs without what needs a kernel: widgets, and the answers to exercises."""
-    kept = []
-    for output in copy.deepcopy(outputs):
+    kept, outputs = [], copy.deepcopy(outputs)
+    as_images(outputs)
+    for output in outputs:
         data = output.get("data", {})
         shown = {kind: value for kind, value in data.items() if kind in SHOWN}
         plain = "".join(data.get("text/plain", ""))

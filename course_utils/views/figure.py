@@ -8,6 +8,7 @@ uses pyplot, so no figure stays open when its cell has run.
 from __future__ import annotations
 
 import base64
+import html
 import io
 import re
 import struct
@@ -88,14 +89,14 @@ def subplots(
 class Picture:
     """A rendered figure with its text alternative; the last expression of a notebook cell.
 
+    It shows itself as an HTML image: JupyterLab 4 drops the alternative text of image/png outputs,
+    and keeps that of an `<img>`, in notebooks that it does not trust as well.
+
     Args:
         png: the image file, as bytes.
         alt: what the figure shows, in words and numbers, for those who cannot see it.
         width: the width in pixels at which the picture is shown.
         figure: the matplotlib figure it was made from.
-
-    Raises:
-        ValueError: if `alt` is empty.
 
     Example:
         >>> fig, ax = subplots(size=(2, 1))
@@ -114,11 +115,10 @@ class Picture:
     def __repr__(self) -> str:
         return self.alt
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
-        """The forms in which Jupyter can show it: the image, and the text in its place."""
-        data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}
-        # nbconvert's classic template reads `alt`; `alttext` is what ipykernel's own figures use.
-        return data, {"image/png": {"alt": self.alt, "alttext": self.alt, "width": self.width}}
+    def _repr_html_(self) -> str:
+        source = base64.b64encode(self.png).decode("ascii")
+        alt = html.escape(self.alt)
+        return f'<img alt="{alt}" width="{self.width}" src="data:image/png;base64,{source}">'
 
     def save(self, path: str | Path) -> None:
         """Write the image to a PNG file."""

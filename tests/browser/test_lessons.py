@@ -55,6 +55,15 @@ def exercise(notebook: desk.Notebook):
     raise AssertionError("no exercise with a simple answer")
 
 
+def test_no_figure_is_an_image_without_words(lesson):
+    """See test_pictures.py: JupyterLab shows image/png without its alternative."""
+    found = lesson.page.evaluate(
+        """() => Array.from(window.desk.panel.context.model.cells).flatMap((cell, index) =>
+        (cell.toJSON().outputs ?? []).some(o => o.data && 'image/png' in o.data) ? [index] : [])"""
+    )
+    assert found == []
+
+
 def test_all_cells_run_without_an_error(lesson, folder):
     lesson.photograph(folder)  # what is never scrolled into view is never drawn
     slow = [f"cell {i} {s:.1f} s" for s, i in lesson.durations()[:4] if s >= 1]

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from pictures import as_images
 
 from course_utils import views
 from course_utils.course import checkup, claims, exercises, overview
@@ -359,6 +360,7 @@ def test_tables_in_outputs_have_headers(path: Path) -> None:
 def alternatives(path: Path) -> list[str]:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    as_images(outputs)
     found = [output.get("metadata", {}).get("image/png", {}).get("alt") for output in outputs]
     return [alt for alt in found if alt is not None]
 

@@ -21,6 +21,7 @@ from typing import Any
 import links
 import pytest
 from lesson_map import section_minutes
+from pictures import as_images
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -240,7 +241,7 @@ def pictures_are_png_with_alternative_text(nb: dict, path: Path) -> list[str]:
             data = output.get("data", {})
             where = f"cell {cell['id']}"
             if "image/svg+xml" in data:
-                complaints.append(f"{where}: an SVG picture (use PNG: plots.picture)")
+                complaints.append(f"{where}: an SVG picture (use PNG: views.with_alt)")
             if "image/png" in data:
                 alt = output["metadata"].get("image/png", {}).get("alt", "")
                 plain = text(data.get("text/plain", ""))
@@ -331,6 +332,8 @@ def internal_links_lead_somewhere(nb: dict, path: Path) -> list[str]:
 @pytest.mark.parametrize("name", CHECKS)
 def test_notebook(path: Path, name: str) -> None:
     nb = json.loads(path.read_text(encoding="utf-8"))
+    for cell in nb["cells"]:
+        as_images(cell.get("outputs", []))
     assert CHECKS[name](nb, path) == []
 
 
