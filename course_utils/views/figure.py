@@ -52,11 +52,11 @@ INFEASIBLE = "#C00000"
 """The red of the crosses that mark runs which diverged."""
 STEP_LABEL = "step (updates)"
 RATE_LABEL = "learning rate"
+WHITE_BOX = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
+"""The `bbox` of words that may lie on lines."""
 
-DIVERGED = "some seed diverged"
 
-
-# --------------------------------------------------------------------------- figure and with_alt
+# --------------------------------------------------------------------------- figure and words
 
 
 def subplots(
@@ -64,13 +64,12 @@ def subplots(
 ) -> tuple[Figure, Any]:
     """Return a new figure in the course's style and its Axes (one, or an array), without pyplot.
 
+    The font has Latin, Greek and Cyrillic letters; others are boxes unless you set `font.family`.
+
     Args:
         rows, cols: how many Axes below and beside each other.
         size: width and height in inches, at 100 dots per inch.
         **gridspec: passed to `Figure.subplots` (sharex, ...) or to its grid (height_ratios, ...).
-
-    Raises:
-        ValueError: if a number of Axes is below 1 or a size is not positive.
 
     Example:
         >>> fig, (left, right) = subplots(cols=2)
@@ -78,7 +77,7 @@ def subplots(
         [10.0, 4.0]
     """
     rows, cols = validate.integer("rows", rows, 1), validate.integer("cols", cols, 1)
-    width, height = (validate.positive("size", side) for side in size)
+    width, height = (validate.positive("size", x) for x in validate.array("size", size, shape=(2,)))
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     shared = {name: gridspec.pop(name) for name in ("sharex", "sharey") if name in gridspec}
@@ -144,10 +143,6 @@ def with_alt(fig: Figure, alt: str, colors: int = 64, scale: float = 1.5) -> Pic
         alt: what the figure shows, with its numbers; must not be empty.
         colors: size of the palette, 2 to 256 (take 256 for a figure with a color map).
         scale: 0.5 to 4.
-
-    Raises:
-        ValueError: if `alt` is empty, or `colors` or `scale` is out of range.
-        TypeError: if `fig` is not a matplotlib Figure.
 
     Example:
         >>> fig, ax = subplots(size=(3, 2))
@@ -325,24 +320,22 @@ def color(index: int) -> str:
     >>> color(0) == color(len(COLORS)) == COLORS[0]
     True
     """
-    return COLORS[index % len(COLORS)]
+    return COLORS[validate.integer("index", index) % len(COLORS)]
 
 
 def readable_color(shade: str, least: float = 4.5) -> str:
     """Return a color for words that belong to a line: its own, as dark as words on white need it.
 
-    The contrast of relative luminances, (1 + 0.05) / (Y + 0.05), must be at least 4.5 for text.
-
-    Args:
-        shade: any color that matplotlib knows.
-        least: the contrast with white paper, between 1 and 21.
+    The contrast of relative luminances, (1 + 0.05) / (Y + 0.05), is at least `least`, 1 to 21.
 
     Source: Web Content Accessibility Guidelines 2.2, success criterion 1.4.3.
 
-    Example:
-        >>> readable_color(BLUE), readable_color(VERMILLION)
-        ('#0072b2', '#c15500')
+    >>> readable_color(BLUE), readable_color(VERMILLION)
+    ('#0072b2', '#c15500')
     """
+    if not matplotlib.colors.is_color_like(shade):
+        raise ValueError(f"shade must be a color, got {shade!r}")
+    least = validate.between("least", least, 1, 21)
     rgb = np.array(matplotlib.colors.to_rgb(shade))
     while True:
         linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
@@ -360,6 +353,18 @@ def line_style(index: int) -> dict[str, Any]:
     return {"color": color(index), "ls": ("-", "--", "-.", ":", "-", "--", "-.")[index % 7]}
 
 
+def as_label(text: Any) -> str | None:
+    """Return `text` as the label of a line, or None for no label.
+
+    Matplotlib leaves labels that begin with an underscore out of the legend; a space helps.
+
+    >>> as_label("_warm-up"), as_label("")
+    (' _warm-up', None)
+    """
+    text = "" if text is None else str(text)
+    return f" {text}" if text.startswith("_") else text or None
+
+
 def log_ticks(axis: Any, ticks: int = 7) -> None:
     """Put at most `ticks` labels on the decades of a logarithmic axis.
 
@@ -369,7 +374,7 @@ def log_ticks(axis: Any, ticks: int = 7) -> None:
     >>> len(ax.yaxis.get_major_locator().tick_values(1e-9, 1e9)) <= 6  # two lie outside
     True
     """
-    axis.set_major_locator(LogLocator(base=10, numticks=ticks))
+    axis.set_major_locator(LogLocator(base=10, numticks=validate.integer("ticks", ticks, 1)))
 
 
 def legend(ax: Axes) -> None:
@@ -380,5 +385,5 @@ def legend(ax: Axes) -> None:
     >>> ax.get_legend() is None
     True
     """
-    if any(not label.startswith("_") for label in ax.get_legend_handles_labels()[1]):
+    if ax.get_legend_handles_labels()[1]:
         ax.legend()
