@@ -363,13 +363,6 @@ def test_many_moves_make_no_new_figure_artist_or_widget():
     explorer.close()
 
 
-def test_rates_are_exact_numbers_of_two_digits():
-    rates = controls.rates_between(0.001, 2)
-    assert {0.001, 0.01, 0.2, 0.5, 0.99, 1.0, 2.0} <= set(rates)
-    assert rates == sorted(set(rates))
-    assert all(float(f"{rate:.2g}") == rate for rate in rates)
-
-
 def test_the_last_of_many_moves_wins():
     explorer = make("parabola")
     for lr in (0.1, 1.2, 0.003, 0.37):
@@ -444,11 +437,6 @@ BAD = {
     "condition off the slider": (lambda: explorers02.ravine(condition=1000), "condition"),
     "accuracy above one": (lambda: explorers02.network(FakeSweep(), target=1.5), "target"),
     "regime of nothing": (lambda: explorer_module.regime(0.1, 0), "curvature"),
-    "set between two stops": (lambda: bare().set(x=0.3), "x must be one of"),
-    "value not offered": (lambda: controls.choice_slider([1, 2], 3, "x"), "value"),
-    "option nan": (lambda: controls.choice_slider([float("nan")], 3, "x"), "options"),
-    "rates upside down": (lambda: controls.rates_between(1, 0.1), "low"),
-    "rates from zero": (lambda: controls.rates_between(0, 1), "low"),
 }
 
 
@@ -457,24 +445,6 @@ def test_bad_input_is_refused_by_name(call, name):
     with pytest.raises((ValueError, TypeError)) as error:
         call()
     assert name in str(error.value)
-
-
-@pytest.mark.parametrize("options", [["a", "b"], [("first", "a"), ("second", "b")]])
-def test_set_takes_the_values_of_plain_options_and_of_labeled_ones(options):
-    fig, ax = views.subplots(size=(3, 2))
-    title = ax.set_title("")
-    explorer = explorer_module.Explorer(
-        {"letter": widgets.Dropdown(options=options)},
-        compute=lambda letter: letter,
-        draw=lambda data, artists: f"letter {data}",
-        figure=fig,
-        artists={"title": title},
-    )
-    explorer.set(letter="b")
-    assert explorer.state == "letter b"
-    with pytest.raises(ValueError, match="letter must be one of its 2 options"):
-        explorer.set(letter="c")
-    explorer.close()
 
 
 def test_the_rest_of_the_figure_is_drawn_again_only_when_the_axes_change():
