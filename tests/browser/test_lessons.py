@@ -9,7 +9,7 @@ import shutil
 import desk
 import pytest
 from desk import ARTIFACTS, ROOT, note
-from explorer_hands import Hands, told
+from explorer_hands import Hands, in_words
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 STUB = re.compile(r"(\w+) = \.\.\..*\n+ex\.(\w+)\.check\(\1\)\s*")
@@ -101,7 +101,7 @@ def test_explorers_follow_the_keyboard(lesson, folder):
 def test_explorers_are_quick_and_the_last_move_wins(lesson):
     for index in explorers(lesson):
         hands = Hands(lesson, index)
-        note(f"{lesson.name}, explorer in cell {index}: {told(hands.latency())}")
+        note(f"{lesson.name}, explorer in cell {index}: {in_words(hands.latency())}")
         measured, last_won = hands.burst()
         note(f"{lesson.name}, explorer in cell {index}: {measured}")
         assert last_won, f"{lesson.name}, cell {index}: {measured}"
