@@ -42,9 +42,10 @@ def choice_slider(
     >>> slider.value, slider.index
     (0.2, 1)
     """
+    options = _several("options", options)
     for option in options:
         validate.finite("options", option)
-    labels = options if labels is None else labels
+    labels = options if labels is None else _several("labels", labels)
     pairs = [(f"{label:.3g}", option) for label, option in zip(labels, options, strict=True)]
     value = _nearly("value", value, options)
     return widgets.SelectionSlider(options=pairs, value=value, description=description, **_wide())
@@ -56,9 +57,15 @@ def menu(options: Iterable[str], value: str, description: str) -> widgets.Dropdo
     >>> menu(("SGD", "Adam"), "Adam", "optimizer").index
     1
     """
-    options = list(options)
+    options = _several("options", options)
     value = _nearly("value", value, options)
     return widgets.Dropdown(options=options, value=value, description=description, **_wide())
+
+
+def _several(name: str, values: Any) -> list[Any]:
+    if not isinstance(values, Iterable) or not (values := list(values)):
+        raise TypeError(f"{name} must be a list of at least one entry, got {values!r}")
+    return values
 
 
 def _wide() -> dict[str, Any]:

@@ -20,6 +20,7 @@ from course_utils.views.figure import (
     WHITE_BOX,
     Picture,
     as_label,
+    check_axes,
     legend,
     line_style,
     log_ticks,
@@ -67,6 +68,8 @@ def losses(run: Run) -> np.ndarray:
     >>> losses(Run(lr=[0.1], loss=[4.0], grad_norm=[4.0], final_loss=1.0))
     array([4., 1.])
     """
+    if not isinstance(run, Run):
+        raise TypeError(f"run must be a Run, got {run!r}")
     return np.concatenate([run.loss, np.asarray(run.final_loss)[np.newaxis]])
 
 
@@ -99,7 +102,7 @@ def loss_curve(
         >>> ax.lines[0].get_ydata().tolist()
         [4.0, 1.0, 0.25]
     """
-    runs = by_label(runs)
+    runs, ax = by_label(runs), check_axes(ax)
     floor = None if floor is None else validate.positive("floor", floor)
     ceiling, smooth = validate.positive("ceiling", ceiling), validate.integer("smooth", smooth, 1)
     curves = {label: losses(run) for label, run in runs.items()}
@@ -208,8 +211,10 @@ def running_mean(values: Any, window: int) -> np.ndarray:
     >>> running_mean(np.array([2.0, 4.0, 6.0]), 2)
     array([2., 3., 5.])
     """
-    values = np.asarray(values, dtype=np.float64)
-    length = values.shape[-1] if values.ndim else 0
+    values = np.asarray(values)
+    if values.dtype.kind not in "iuf" or not values.ndim:
+        raise TypeError(f"values must be an array of numbers, got {values!r}")
+    length = values.shape[-1]
     window = min(validate.integer("window", window, 1), max(length, 1))
     before = np.zeros((*values.shape[:-1], window - 1))
     if not length:
@@ -232,7 +237,7 @@ def rate_strip(ax: Axes, runs: Run | Mapping[str, Run], *, log: bool | None = No
         >>> rate_strip(subplots()[1], run).lines[0].get_ydata().tolist()
         [0.2, 0.1, 0.1]
     """
-    runs = by_label(runs)
+    runs, ax = by_label(runs), check_axes(ax)
     for i, (label, run) in enumerate(runs.items()):
         if run.steps:
             used = np.append(run.lr, run.lr[-1])  # update t lasts from t to t + 1

@@ -22,7 +22,8 @@ from matplotlib.figure import Figure
 
 from course_utils import validate
 from course_utils.views.controls import offered
-from course_utils.views.figure import Picture, fit_titles, quick_png, with_alt
+from course_utils.views.figure import Picture, fit_titles, with_alt
+from course_utils.views.images import quick_png
 
 LOSS_FLOOR = 1e-12
 """The foot of the logarithmic loss axes."""

@@ -11,8 +11,6 @@ import base64
 import html
 import io
 import re
-import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +20,13 @@ import matplotlib
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
-from PIL import Image
 
 from course_utils import validate
+from course_utils.views.images import render, with_palette
 
 STYLE = Path(__file__).with_name("course.mplstyle")
 # Lessons also draw on the Axes directly, after `subplots` has returned: only a style that is in
@@ -150,8 +149,7 @@ def with_alt(fig: Figure, alt: str, colors: int = 64, scale: float = 1.5) -> Pic
         >>> with_alt(fig, alt="A straight line from 0 to 1.").width
         300
     """
-    if not isinstance(fig, Figure):
-        raise TypeError(f"fig must be a matplotlib Figure, got {fig!r}")
+    _check_figure(fig)
     alt = _alternative(alt)
     colors = validate.integer("colors", validate.between("colors", colors, 2, 256))
     scale = validate.between("scale", scale, 0.5, 4)
@@ -163,85 +161,9 @@ def with_alt(fig: Figure, alt: str, colors: int = 64, scale: float = 1.5) -> Pic
     return Picture(buffer.getvalue(), alt, round(shot.width / scale), fig)
 
 
-def render(fig: Figure, scale: float = 1.0) -> Image.Image:
-    """Draw `fig` with `scale` pixels per pixel and return it as an RGB image.
-
-    >>> render(Figure(figsize=(2, 1), dpi=100), scale=1.5).size
-    (300, 150)
-    """
-    dpi, canvas_before = fig.get_dpi(), fig.canvas
-    fig.set_dpi(dpi * scale)
-    try:
-        agg = FigureCanvasAgg(fig)  # of its own, so that its pixels are freed at once
-        agg.draw()
-        return pixels(agg)
-    finally:
-        fig.set_canvas(canvas_before)
-        fig.set_dpi(dpi)
-
-
-def pixels(agg: FigureCanvasAgg) -> Image.Image:
-    """Return what was last drawn on `agg` as an RGB image (a copy).
-
-    >>> agg = FigureCanvasAgg(Figure(figsize=(2, 1), dpi=100))
-    >>> agg.draw()
-    >>> pixels(agg).size
-    (200, 100)
-    """
-    size = agg.get_width_height()
-    shot = Image.frombuffer("RGBA", size, agg.buffer_rgba(), "raw", "RGBA", 0, 1)
-    return shot.convert("RGB")
-
-
-def quick_png(rgba: Any) -> bytes:
-    """Return pixels (height, width, 4), uint8, as an RGB PNG file, made for speed.
-
-    Pillow tries five filters per row; on a drawing with much white none of them is worth its
-    time, and without them the file is made about three times faster and is no larger.
-
-    Source: PNG specification, third edition, sections 5 (chunks) and 9 (filter type 0).
-
-    >>> quick_png(np.zeros((2, 3, 4), np.uint8))[:4]
-    b'\\x89PNG'
-    """
-    rgba = np.asarray(rgba)
-    height, width = rgba.shape[:2]
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # a row starts with its filter: 0, none
-    for channel in range(3):
-        rows[:, 1 + channel :: 3] = rgba[:, :, channel]
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits each, RGB
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in parts)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def with_palette(image: Image.Image, count: int) -> Image.Image:
-    """Return an RGB image in at most `count` colors: the frequent ones exactly, the others nearly.
-
-    Pillow's own methods tint large light areas or drop rare colors, such as a small red cross.
-
-    >>> len(with_palette(Image.linear_gradient("L").convert("RGB"), 16).getcolors())
-    16
-    """
-    frequent = sorted(image.getcolors(image.width * image.height), reverse=True)
-    found = np.array([color for _, color in frequent], dtype=np.int32)
-    chosen = list(range(min(max(count // 2, 1), len(found))))
-    far = np.min([((found - found[k]) ** 2).sum(axis=1) for k in chosen], axis=0)
-    while len(chosen) < min(count, len(found)):  # then always the color that is worst off
-        chosen.append(int(np.argmax(far)))
-        far = np.minimum(far, ((found - found[chosen[-1]]) ** 2).sum(axis=1))
-    nearest = np.array([((found[chosen] - c) ** 2).sum(axis=1).argmin() for c in found], np.uint8)
-    # Row by row: arrays as large as the picture would make up most of a lesson's memory.
-    weights = np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
-    order = np.argsort(found @ weights)
-    codes, nearest = (found @ weights)[order], nearest[order]
-    rows = [nearest[np.searchsorted(codes, row @ weights)] for row in np.asarray(image)]
-    result = Image.fromarray(np.array(rows), "P")
-    result.putpalette(found[chosen].astype(np.uint8).tobytes())
-    return result
+def _check_figure(fig: Any) -> None:
+    if not isinstance(fig, Figure):
+        raise TypeError(f"fig must be a matplotlib Figure, got {fig!r}")
 
 
 def fit_titles(fig: Figure) -> None:
@@ -308,6 +230,7 @@ def suptitle(fig: Figure, text: str) -> None:
     >>> fig.get_suptitle()
     'Both fall'
     """
+    _check_figure(fig)
     fig.suptitle(text, x=0.012, ha="left")
 
 
@@ -365,6 +288,19 @@ def as_label(text: Any) -> str | None:
     return f" {text}" if text.startswith("_") else text or None
 
 
+def check_axes(ax: Any) -> Axes:
+    """Return `ax` if it is one Axes; the array that `subplots` returns for several is none.
+
+    >>> check_axes(subplots(cols=2)[1])
+    Traceback (most recent call last):
+    TypeError: ax must be one matplotlib Axes, got array of 2
+    """
+    if not isinstance(ax, Axes):
+        got = f"array of {ax.size}" if isinstance(ax, np.ndarray) else repr(ax)
+        raise TypeError(f"ax must be one matplotlib Axes, got {got}")
+    return ax
+
+
 def log_ticks(axis: Any, ticks: int = 7) -> None:
     """Put at most `ticks` labels on the decades of a logarithmic axis.
 
@@ -374,6 +310,8 @@ def log_ticks(axis: Any, ticks: int = 7) -> None:
     >>> len(ax.yaxis.get_major_locator().tick_values(1e-9, 1e9)) <= 6  # two lie outside
     True
     """
+    if not isinstance(axis, Axis):
+        raise TypeError(f"axis must be the xaxis or yaxis of Axes, got {axis!r}")
     axis.set_major_locator(LogLocator(base=10, numticks=validate.integer("ticks", ticks, 1)))
 
 
@@ -385,5 +323,5 @@ def legend(ax: Axes) -> None:
     >>> ax.get_legend() is None
     True
     """
-    if ax.get_legend_handles_labels()[1]:
+    if check_axes(ax).get_legend_handles_labels()[1]:
         ax.legend()

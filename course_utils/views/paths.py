@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
+from course_utils import validate
 from course_utils.run import Run
 from course_utils.views.curves import by_label
 from course_utils.views.figure import (
@@ -17,6 +18,7 @@ from course_utils.views.figure import (
     INFEASIBLE,
     WHITE_BOX,
     as_label,
+    check_axes,
     legend,
     line_style,
 )
@@ -45,7 +47,11 @@ def trajectory(
         >>> ax.lines[1].get_ydata().tolist()
         [36.0, 23.04]
     """
-    runs = by_label(runs)
+    runs, ax, problem = by_label(runs), check_axes(ax), _checked(problem)
+    xlim, ylim = (
+        None if ends is None else _limits(name, ends)
+        for name, ends in (("xlim", xlim), ("ylim", ylim))
+    )
     paths = {label: _path(label, run) for label, run in runs.items()}
     dimension = {path.shape[1] for path in paths.values()}
     if len(dimension) != 1 or not dimension <= {1, 2}:
@@ -53,6 +59,17 @@ def trajectory(
     if dimension == {1}:
         return _paths_on_curve(ax, problem, paths, xlim, ylim)
     return _paths_on_contours(ax, problem, paths, xlim, ylim)
+
+
+def _checked(problem: Any) -> Any:
+    if not hasattr(problem, "loss") or not hasattr(problem, "minimum"):
+        raise TypeError(f"problem must be a Problem, got {problem!r}")
+    return problem
+
+
+def _limits(name: str, ends: Any) -> tuple[float, float]:
+    low, high = validate.array(name, ends, shape=(2,)).tolist()
+    return low, high
 
 
 def _path(label: str, run: Run) -> np.ndarray:
@@ -78,8 +95,10 @@ def _paths_on_curve(
 
 def draw_curve(ax: Axes, problem: Any, xlim: tuple, ylim: tuple | None = None) -> Axes:
     """Draw the loss of a problem of one parameter over `xlim`, in gray."""
-    w = np.linspace(*xlim, 400)
-    loss = problem.loss(w[:, np.newaxis])
+    check_axes(ax)
+    w = np.linspace(*_limits("xlim", xlim), 400)
+    ylim = None if ylim is None else _limits("ylim", ylim)
+    loss = _checked(problem).loss(w[:, np.newaxis])
     ax.plot(w, loss, color="#888888", ls="-", lw=3, zorder=1)
     span = loss.max() - loss.min()
     ax.set(xlim=xlim, ylim=ylim or (loss.min() - 0.06 * span, loss.max()))
@@ -101,8 +120,10 @@ def _paths_on_contours(
 
 def draw_contours(ax: Axes, problem: Any, xlim: tuple, ylim: tuple) -> Axes:
     """Draw contours of the loss of a problem of two parameters, and a star at its minimum."""
+    check_axes(ax)
+    xlim, ylim = _limits("xlim", xlim), _limits("ylim", ylim)
     x, y = np.meshgrid(np.linspace(*xlim, 161), np.linspace(*ylim, 121))
-    loss = problem.loss(np.stack([x, y], axis=-1))
+    loss = _checked(problem).loss(np.stack([x, y], axis=-1))
     # Levels that grow with the square are equally far apart on a parabola.
     levels = loss.min() + (loss.max() - loss.min()) * np.linspace(0.03, 1, 13) ** 2
     ax.contourf(x, y, loss, levels=[loss.min() - 1, *levels], cmap="Greys_r", alpha=0.2)

@@ -18,6 +18,7 @@ from course_utils.views.figure import (
     RATE_LABEL,
     WHITE_BOX,
     as_label,
+    check_axes,
     color,
     legend,
     line_style,
@@ -64,6 +65,9 @@ def sensitivity_curve(
         >>> ax.lines[0].get_ydata().tolist()
         [0.8, 0.9, nan]
     """
+    check_axes(ax)
+    if not isinstance(metric, str):
+        raise TypeError(f"metric must be a text, got {metric!r}")
     lrs, values, bad = _cells(sweep, metric)
     if tolerance is not None:
         tolerance = validate.nonnegative("tolerance", tolerance)
@@ -174,6 +178,9 @@ def mark_rates(ax: Axes, rates: Mapping[str, float], *, height: float = 0.97) ->
         >>> [text.get_text() for text in mark_rates(subplots()[1], {"2/λ": 1.0}).texts]
         ['2/λ']
     """
+    check_axes(ax)
+    if not isinstance(rates, Mapping):
+        raise TypeError(f"rates must be a dict from label to rate, got {rates!r}")
     rates = {label: validate.finite(f"rates[{label!r}]", rate) for label, rate in rates.items()}
     for label, rate in rates.items():
         ax.axvline(rate, color=BLACK, ls="-", lw=1.2, zorder=1)
@@ -211,6 +218,7 @@ def differences(
     """
     if not isinstance(pairs, Mapping) or not pairs:
         raise ValueError(f"pairs must be a dict of at least one comparison, got {pairs!r}")
+    check_axes(ax)
     scale = validate.finite("scale", scale)
     checked = {k: scale * validate.array(f"pairs[{k!r}]", v, ndim=1) for k, v in pairs.items()}
     for row, (name, values) in enumerate(checked.items()):

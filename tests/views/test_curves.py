@@ -164,6 +164,10 @@ def test_gallery_draws_schedules_of_one_name_too():
 
 RUN = make_run([4, 2, 1])
 BAD = {
+    "ax must": lambda: views.loss_curve(None, RUN),
+    "ax must be one": lambda: views.rate_strip(views.subplots(2)[1], RUN),
+    "run must": lambda: views.losses({}),
+    "values must": lambda: views.running_mean(["1"], 1),
     "runs must": lambda: views.loss_curve(axes(), 3),
     "runs must contain": lambda: by_label({}),
     "runs['a'] must": lambda: views.loss_curve(axes(), {"a": np.ones(3)}),

@@ -21,7 +21,7 @@ from course_utils.lessons.lesson01 import explorers as explorers01
 from course_utils.lessons.lesson02 import explorers as explorers02
 from course_utils.views import controls
 from course_utils.views import explorer as explorer_module
-from course_utils.views.figure import render
+from course_utils.views.images import render
 
 MANY = settings(max_examples=25, deadline=None)
 

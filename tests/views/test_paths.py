@@ -66,3 +66,19 @@ def test_a_moving_path_ends_at_the_first_point_outside(beyond):
 def test_runs_without_a_path_in_one_or_two_dimensions_are_refused(params, words):
     with pytest.raises(ValueError, match=words):
         views.trajectory(axes(), shifted_square(), make_run([1, 1], params=params))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"ax": None}, "ax must"),
+        ({"problem": 3}, "problem must"),
+        ({"xlim": (0, np.nan)}, "xlim must"),
+        ({"ylim": 4}, "ylim must"),
+    ],
+)
+def test_bad_input_is_refused_by_name(change, words):
+    problem = shifted_square()
+    good = {"ax": axes(), "problem": problem, "runs": run_along(problem, [[5.0], [2.0]])}
+    with pytest.raises((TypeError, ValueError), match=words):
+        views.trajectory(**{**good, **change})

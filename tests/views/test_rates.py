@@ -32,7 +32,7 @@ def three_seeds(edge=None, values=None):
 
 
 def curve(ax=None, sweep=None, metric="validation_accuracy", label=None, **options):
-    ax = ax or axes()
+    ax = axes() if ax is None else ax
     return views.sensitivity_curve(ax, sweep or three_seeds(), metric, label, **options)
 
 
@@ -98,6 +98,9 @@ def test_a_difference_below_two_standard_errors_is_not_one():
 
 BAD = {
     "sweep must": lambda: views.sensitivity_curve(axes(), {"lrs": [1]}),
+    "ax must": lambda: curve(ax=views.subplots(2)[1]),
+    "metric must": lambda: curve(metric=None),
+    "rates must": lambda: views.mark_rates(axes(), [1.0]),
     "tolerance must": lambda: curve(tolerance=-1),
     "index must": lambda: curve(index=0.5),
     "rates['a'] must": lambda: views.mark_rates(axes(), {"a": np.nan}),
