@@ -366,7 +366,7 @@ def good() -> dict:
     ]
     prints = cell("code", "print(1)", cell_tags=["nbval-check-output"])
     prints["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["1\n"]}]
-    draws = cell("code", "plots.picture(fig, alt=words)", "fragment", ["hide-input"])
+    draws = cell("code", "views.with_alt(fig, alt=words)", "fragment", ["hide-input"])
     draws["metadata"]["jupyter"] = {"source_hidden": True}
     draws["outputs"] = [
         {

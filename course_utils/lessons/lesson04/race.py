@@ -381,9 +381,6 @@ def draw_acting(ax: Axes, run: Run, labels: Sequence[str]) -> Axes:
         run: a run of `descend` with an adaptive rule, so that `metrics["scale"]` is there.
         labels: one per parameter.
 
-    Raises:
-        ValueError: if the run has no recorded scale, or not one label per parameter.
-
     Example:
         >>> from course_utils.descent import descend
         >>> from course_utils.problems import quadratic

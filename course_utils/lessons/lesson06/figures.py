@@ -18,6 +18,7 @@ from course_utils.experiments.cifar100 import Result
 from course_utils.experiments.datasets import Data
 from course_utils.experiments.training import evaluate
 from course_utils.views.explorer import Explorer
+from course_utils.views.figure import check_axes
 
 _TOP = 6.0
 """Where a linear loss axis ends: above ln 100, below the first leaps of runs that die."""
@@ -122,6 +123,7 @@ def epoch_curves(
         >>> epoch_curves(views.subplots()[1], {}, "test_accuracy").get_ylabel()
         'test accuracy'
     """
+    check_axes(ax)
     order = list(order or runs)
     for label, seeds in runs.items():
         i = order.index(validate.one_of("label", label, order))
@@ -174,6 +176,7 @@ def dead_layers(ax: Axes, result: Result) -> Axes:
         >>> dead_layers(views.subplots()[1], run).images[0].get_array().shape
         (2, 2)
     """
+    check_axes(ax)
     validate.one_of("metric", "dead", result.metrics)
     dead, step = result.metrics["dead"].T, result.metrics["step"]
     half = (step[1] - step[0]) / 2

@@ -14,6 +14,7 @@ from course_utils.experiments.range_test import RangeTest
 from course_utils.experiments.sweep import Basin
 from course_utils.lessons.lesson07.studies import Table, accuracy_at
 from course_utils.lessons.lesson07.weight_decay import Map
+from course_utils.views.figure import check_axes
 
 _RULE_MARKS = "vs^"
 
@@ -78,7 +79,7 @@ def range_tests(
         >>> ax.get_xscale(), len(ax.lines)
         ('log', 2)
     """
-    ax.set_xscale("log")
+    check_axes(ax).set_xscale("log")
     for i, test in enumerate(tests):
         label = "smoothed loss, one line per seed" if i == 0 else None
         ax.plot(
@@ -136,7 +137,7 @@ def decay_map(ax: Axes, one: Map, top: float = 1.2) -> Axes:
         ['0', '0.1']
     """
     shown = np.minimum(one.mean, top)
-    image = ax.imshow(shown, origin="lower", aspect="auto", cmap="viridis_r", vmax=top)
+    image = check_axes(ax).imshow(shown, origin="lower", aspect="auto", cmap="viridis_r", vmax=top)
     for (row, column), loss in np.ndenumerate(one.mean):
         text = f"{loss:.2f}" if loss < top else "·"
         dark = shown[row, column] > 0.43 * shown.min() + 0.57 * top
@@ -167,6 +168,7 @@ def at_level(ax: Axes, tables: Mapping[str, Table]) -> Axes:
         >>> ax.containers[0].lines[0].get_ydata().tolist()
         [2.0]
     """
+    check_axes(ax)
     for i, (name, table) in enumerate(tables.items()):
         values = table.metrics["test_loss at level"]
         kept = np.isfinite(values).all(axis=1)
