@@ -107,7 +107,8 @@ def trainings(table: Sweep, labels: Sequence[str], title: str, alt: str) -> Pict
         low, high = loss[i].min(axis=0), loss[i].max(axis=0)
         above.fill_between(at, low, high, color=views.color(i), alpha=0.15, lw=0)
         below.step(np.arange(table.lr.shape[1]), table.lr[i], where="post", **style)
-    above.set(ylabel="training loss", ylim=(0, 1.5 * np.nanmax(loss)))
+    top = np.max(loss, where=np.isfinite(loss), initial=0.0) or 1.0
+    above.set(ylabel="training loss", ylim=(0, 1.5 * top))
     above.legend(loc="upper center", ncol=2)
     above.set_title(title)
     below.set(xlabel=views.STEP_LABEL, ylabel="learning\nrate", yscale="log")
