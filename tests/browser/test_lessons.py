@@ -46,7 +46,7 @@ def explorers(notebook: desk.Notebook) -> list[int]:
 
 def exercise(notebook: desk.Notebook):
     """The first exercise that is answered with a number or a word: cell, name, question."""
-    module = importlib.import_module(f"course_utils.course.exercises.lesson{notebook.name[:2]}")
+    module = importlib.import_module(f"course_utils.lessons.lesson{notebook.name[:2]}.exercises")
     for cell in notebook.cells():
         match = STUB.fullmatch(cell.get("source", ""))
         question = match and getattr(module, match[2])
