@@ -160,7 +160,6 @@ def public_objects() -> list:
 WITHOUT_EXAMPLE = {
     "record": "trains for minutes; the test of its study runs it at a tiny size",
     "load": "reads what `record` wrote",
-    "compute_network": "looks up a sweep of seconds; its explorer and its tests show it",
     "draw_": "draws one explorer, and is shown by the example of that explorer",
 }
 

@@ -23,6 +23,7 @@ import nbformat
 import vendor
 from lesson_map import table
 from nbformat.v4 import new_output
+from pictures import as_images
 
 from notebooks import WIDGET_VIEW, is_live
 
@@ -45,8 +46,9 @@ LINK = '<a class="notebook-file" href="notebooks/{}" download>Download this page
 
 def for_paper(outputs: list[dict]) -> list[dict]:
     """Return outputs without what needs a kernel: widgets, and the answers to exercises."""
-    kept = []
-    for output in copy.deepcopy(outputs):
+    kept, outputs = [], copy.deepcopy(outputs)
+    as_images(outputs)
+    for output in outputs:
         data = output.get("data", {})
         shown = {kind: value for kind, value in data.items() if kind in SHOWN}
         answer = data.get("text/plain", "").startswith(STUB)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nbformat
 from nbconvert.exporters import SlidesExporter
+from pictures import as_images
 from vendor import FILES, VENDOR, Problem, fetch, plainly
 
 from course_utils.run import write_atomically
@@ -140,6 +141,8 @@ def shorten_tables(cells: list[nbformat.NotebookNode]) -> None:
 def for_lecture(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return a copy of a notebook to be shown: no plumbing, explanations in the speaker notes."""
     notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        as_images(cell.get("outputs", []))
     stills_for_explorers(notebook.cells)
     started = False
     for cell in notebook.cells:

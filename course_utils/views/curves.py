@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from numpy.lib.stride_tricks import sliding_window_view
 
 from course_utils import validate
 from course_utils.run import Run
@@ -17,7 +17,10 @@ from course_utils.views.figure import (
     INFEASIBLE,
     RATE_LABEL,
     STEP_LABEL,
+    WHITE_BOX,
     Picture,
+    as_label,
+    check_axes,
     legend,
     line_style,
     log_ticks,
@@ -37,19 +40,16 @@ CEILING = 100.0
 def by_label(runs: Run | Mapping[str, Run] | Sequence[Run]) -> dict[str, Run]:
     """Return `runs` as a dict from label to `Run`; a single run gets an empty label.
 
-    Raises:
-        TypeError: if something in it is not a `Run`.
-        ValueError: if it is empty.
-
-    Example:
-        >>> run = Run(lr=[0.1], loss=[4.0], grad_norm=[4.0], final_loss=1.0)
-        >>> list(by_label({"small": run})), list(by_label(run)), list(by_label([run, run]))
-        (['small'], [''], ['run 1', 'run 2'])
+    >>> run = Run(lr=[0.1], loss=[4.0], grad_norm=[4.0], final_loss=1.0)
+    >>> list(by_label({"small": run})), list(by_label(run)), list(by_label([run, run]))
+    (['small'], [''], ['run 1', 'run 2'])
     """
     if isinstance(runs, Run):
         runs = {"": runs}
     elif isinstance(runs, Mapping):
-        runs = {str(label): run for label, run in runs.items()}
+        given, runs = runs, {str(label): run for label, run in runs.items()}
+        if len(runs) < len(given):
+            raise ValueError(f"runs must have labels that differ in words, got {list(given)}")
     elif isinstance(runs, Sequence) and not isinstance(runs, str):
         runs = {f"run {i}": run for i, run in enumerate(runs, 1)}
     else:
@@ -68,6 +68,8 @@ def losses(run: Run) -> np.ndarray:
     >>> losses(Run(lr=[0.1], loss=[4.0], grad_norm=[4.0], final_loss=1.0))
     array([4., 1.])
     """
+    if not isinstance(run, Run):
+        raise TypeError(f"run must be a Run, got {run!r}")
     return np.concatenate([run.loss, np.asarray(run.final_loss)[np.newaxis]])
 
 
@@ -92,10 +94,7 @@ def loss_curve(
         floor: the lowest loss shown; smaller ones lie on it.
         ceiling: diverging runs are cut at this multiple of the largest first loss.
         smooth: draw the mean of this many updates (and the raw curve faintly behind it).
-        log: False for a linear loss axis.
-
-    Raises:
-        ValueError, TypeError: if an argument is out of range or not a run.
+        log: False for a linear loss axis, which losses below 0 get in any case.
 
     Example:
         >>> run = Run(lr=[0.1, 0.1], loss=[4.0, 1.0], grad_norm=[4.0, 2.0], final_loss=0.25)
@@ -103,17 +102,19 @@ def loss_curve(
         >>> ax.lines[0].get_ydata().tolist()
         [4.0, 1.0, 0.25]
     """
-    runs = by_label(runs)
+    runs, ax = by_label(runs), check_axes(ax)
     floor = None if floor is None else validate.positive("floor", floor)
     ceiling, smooth = validate.positive("ceiling", ceiling), validate.integer("smooth", smooth, 1)
     curves = {label: losses(run) for label, run in runs.items()}
+    negative = any((curve[np.isfinite(curve)] < 0).any() for curve in curves.values())
+    log = log and not negative
     top = ceiling * max(_first(curve) for curve in curves.values())
     bottom = floor if floor is not None else _lowest(curves.values())
     if log:
         ax.set_yscale("log")
     for i, (label, curve) in enumerate(curves.items()):
         _curve(ax, i, label, curve, runs[label].diverged, bottom, top, smooth, log)
-    if floor is not None:
+    if floor is not None and not negative:
         ax.set_ylim(bottom=floor if log else 0)
     ax.set(xlabel=STEP_LABEL, ylabel="loss")
     ax.margins(x=0.02)
@@ -158,11 +159,10 @@ def _curve(
         shown = running_mean(shown, smooth)
     if end == 1:
         look["marker"] = "o"  # a line of one point is invisible
-    ax.plot(steps, shown, label=label or None, **look)
+    ax.plot(steps, shown, label=as_label(label), **look)
     if flat.shape[1] > 1:
-        low, high = flat[:end].min(axis=1), flat[:end].max(axis=1)
-        low = np.maximum(low, bottom) if log else low
-        high = np.nan_to_num(np.minimum(high, top), nan=top)
+        low = np.clip(flat[:end].min(axis=1), bottom if log else -top, top)
+        high = np.nan_to_num(np.minimum(flat[:end].max(axis=1), top), nan=top)
         ax.fill_between(steps, low, high, color=look["color"], alpha=0.18, lw=0)
     if why == "diverged":
         _mark_divergence(ax, end, shown, index)
@@ -172,8 +172,7 @@ def _curve(
 
 def _visible(loss: np.ndarray, diverged: bool, top: float, log: bool) -> tuple[int, str]:
     """How many entries of a curve can be shown, and why it ends: "diverged", "zero" or ""."""
-    with np.errstate(invalid="ignore"):
-        outside = ~(loss <= top)
+    outside = ~(np.isfinite(loss) & (loss <= top))
     if diverged and outside.any():
         return int(np.argmax(outside)), "diverged"
     if log and loss[-1] == 0:
@@ -200,23 +199,33 @@ def _mark_divergence(ax: Axes, end: int, shown: np.ndarray, index: int) -> None:
         textcoords="offset points",
         color=INFEASIBLE,
         va="center",
-        bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
+        bbox=WHITE_BOX,
     )
 
 
-def running_mean(values: np.ndarray, window: int) -> np.ndarray:
+def running_mean(values: Any, window: int) -> np.ndarray:
     """Return the mean of each entry and the `window` - 1 before it (fewer at the start).
+
+    Along the last axis. What left the window, infinities too, leaves no trace in the mean.
 
     >>> running_mean(np.array([2.0, 4.0, 6.0]), 2)
     array([2., 3., 5.])
     """
-    sums = np.cumsum(values, dtype=np.float64)
-    sums[window:] -= sums[:-window].copy()
-    return sums / np.minimum(np.arange(1, len(values) + 1), window)
+    values = np.asarray(values)
+    if values.dtype.kind not in "iuf" or not values.ndim:
+        raise TypeError(f"values must be an array of numbers, got {values!r}")
+    length = values.shape[-1]
+    window = min(validate.integer("window", window, 1), max(length, 1))
+    before = np.zeros((*values.shape[:-1], window - 1))
+    if not length:
+        return values
+    with np.errstate(over="ignore", invalid="ignore"):
+        windows = sliding_window_view(np.concatenate([before, values], axis=-1), window, axis=-1)
+        return windows.sum(axis=-1) / np.minimum(np.arange(1, length + 1), window)
 
 
 def rate_strip(ax: Axes, runs: Run | Mapping[str, Run], *, log: bool | None = None) -> Axes:
-    """Draw the learning rate that was used at each update: the strip of the flight recorder.
+    """Draw the learning rate that was used at each update.
 
     Args:
         ax: where to draw.
@@ -228,14 +237,15 @@ def rate_strip(ax: Axes, runs: Run | Mapping[str, Run], *, log: bool | None = No
         >>> rate_strip(subplots()[1], run).lines[0].get_ydata().tolist()
         [0.2, 0.1, 0.1]
     """
-    runs = by_label(runs)
+    runs, ax = by_label(runs), check_axes(ax)
     for i, (label, run) in enumerate(runs.items()):
         if run.steps:
             used = np.append(run.lr, run.lr[-1])  # update t lasts from t to t + 1
-            _rate_line(ax, used, label=label or None, **line_style(i))
-    rates = np.concatenate([run.lr for run in runs.values()])
+            _rate_line(ax, used, label=as_label(label), **line_style(i))
+    rates = np.concatenate([run.lr[np.isfinite(run.lr)] for run in runs.values()])
     if log is None:
-        peaks = [run.lr.max() for run in runs.values() if run.steps and run.lr.max() > 0]
+        peaks = [np.max(run.lr, where=np.isfinite(run.lr), initial=0) for run in runs.values()]
+        peaks = [peak for peak in peaks if peak > 0]
         log = len(peaks) > 1 and max(peaks) > 30 * min(peaks)
     if log:
         ax.set_yscale("log")
@@ -250,13 +260,8 @@ def rate_strip(ax: Axes, runs: Run | Mapping[str, Run], *, log: bool | None = No
 
 def _rate_line(ax: Axes, rates: np.ndarray, **look: Any) -> None:
     """Rates as stairs, where one can see the stairs or the schedule itself has some."""
-    steps = "steps-post" if len(rates) <= 60 or _has_jumps(rates) else "default"
-    ax.plot(np.arange(len(rates)), rates, drawstyle=steps, **look)
-
-
-def _has_jumps(rates: np.ndarray) -> bool:
-    moves = np.abs(np.diff(rates))
-    return bool(np.mean(moves == 0) > 0.5)
+    stairs = len(rates) <= 60 or np.mean(rates[1:] == rates[:-1]) > 0.5
+    ax.plot(np.arange(len(rates)), rates, drawstyle="steps-post" if stairs else "default", **look)
 
 
 def loss_and_rate(
@@ -290,7 +295,7 @@ def loss_and_rate(
     return with_alt(fig, alt=alt)
 
 
-# ------------------------------------------------------------------- schedules, sharpness, tests
+# ---------------------------------------------------------------------------------- schedules
 
 
 def schedule_gallery(
@@ -304,8 +309,7 @@ def schedule_gallery(
     """Return a picture with one small plot per schedule, all with the same axes.
 
     Args:
-        schedules: `Schedule`s, or a dict from label to schedule (or to a list of schedules, whose
-            `parameters` then appear in a legend).
+        schedules: `Schedule`s, or a dict from label to schedule.
         steps: draw the updates 0 to `steps` - 1.
         alt: the text alternative; by default the first, middle and last rate of each.
         title: the finding.
@@ -317,21 +321,20 @@ def schedule_gallery(
         'Learning rate over 10 updates, first, middle, last: constant 0.1, 0.1, 0.1.'
     """
     steps, cols = validate.integer("steps", steps, 2), validate.integer("cols", cols, 1)
-    if not isinstance(schedules, Mapping):
-        schedules = {schedule.name: schedule for schedule in schedules}
-    if not schedules:
+    pairs = list(schedules.items() if isinstance(schedules, Mapping) else _with_names(schedules))
+    if not pairs:
         raise ValueError("schedules must contain at least one schedule, got none")
-    cols = min(cols, len(schedules))
-    rows = math.ceil(len(schedules) / cols)
+    cols = min(cols, len(pairs))
+    rows = math.ceil(len(pairs) / cols)
     fig, axes = subplots(rows, cols, size=(12, 0.4 + 2.5 * rows), sharex=True, sharey=True)
     axes = np.atleast_1d(axes).ravel()
     shown, at = [], np.arange(steps)
-    for ax, (name, schedule) in zip(axes, schedules.items()):
+    for ax, (name, schedule) in zip(axes, pairs):
         rates = np.asarray(schedule(at))
         shown.append(f"{name} {rates[0]:.3g}, {rates[steps // 2]:.3g}, {rates[-1]:.3g}")
         _rate_line(ax, rates, color=BLUE, ls="-")
         ax.set_title(name, fontsize=13)
-    _finish_gallery(fig, axes, len(schedules), rows, cols)
+    _finish_gallery(axes, len(pairs), cols)
     if title:
         suptitle(fig, title)
     if alt is None:
@@ -339,7 +342,13 @@ def schedule_gallery(
     return with_alt(fig, alt=alt)
 
 
-def _finish_gallery(fig: Figure, axes: np.ndarray, count: int, rows: int, cols: int) -> None:
+def _with_names(schedules: Sequence[Any]) -> list[tuple[str, Any]]:
+    if not isinstance(schedules, Sequence) or not all(hasattr(s, "name") for s in schedules):
+        raise TypeError(f"schedules must be schedules or a dict of them, got {schedules!r}")
+    return [(schedule.name, schedule) for schedule in schedules]
+
+
+def _finish_gallery(axes: np.ndarray, count: int, cols: int) -> None:
     """Label the outer Axes only, and remove those that hold no schedule."""
     for i, ax in enumerate(axes):
         if i >= count:

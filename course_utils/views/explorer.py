@@ -10,7 +10,7 @@ shows is also said in words below it, for those who cannot see it and for the te
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,14 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from course_utils import validate, views
+from course_utils import validate
+from course_utils.views.controls import offered
+from course_utils.views.figure import Picture, fit_titles, with_alt
+from course_utils.views.images import quick_png
 
-RATE = "learning rate η"
-_WIDE = "min(100%, 46em)"
+LOSS_FLOOR = 1e-12
+"""The foot of the logarithmic loss axes."""
 _FITS = "calc(100% - 4px)"  # in a narrow window; ipywidgets puts 2 px around each control
-_FLOOR = 1e-12  # the foot of the logarithmic loss axes
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,6 @@ class Explorer:
         presets: label -> values, a button each.
         preview: `preview(artists, **values)` updates those artists that can be known before a slow
             `compute`; they are shown at once, and the result when it is there.
-
-    Raises:
-        TypeError, ValueError: if a control has no value, or a preset names no control.
 
     Example:
         >>> from course_utils.lessons.lesson01.explorers import parabola
@@ -105,17 +104,8 @@ class Explorer:
         return {name: control.value for name, control in self.controls.items()}
 
     def set(self, **values: Any) -> None:
-        """Move several controls at once, with one update of the picture.
-
-        Raises:
-            ValueError: if there is no such control, or it does not offer such a value.
-        """
-        self._known(values)
-        for name, value in values.items():
-            offered = _offered(self.controls[name])
-            if offered is not None and value not in offered:
-                ends = f"{offered[0]!r} to {offered[-1]!r}"
-                raise ValueError(f"{name} must be one of its options ({ends}), got {value!r}")
+        """Move several controls at once, with one update of the picture."""
+        values = self._offered(values)
         self._quiet = True
         try:
             for name, value in values.items():
@@ -128,7 +118,7 @@ class Explorer:
         """Move all controls back to where they were at first."""
         self.set(**self.defaults)
 
-    def static(self, **values: Any) -> views.Picture:
+    def static(self, **values: Any) -> Picture:
         """Return a picture of the explorer at `values` (the others as they are), for print.
 
         The controls and the live picture stay as they are.
@@ -140,12 +130,12 @@ class Explorer:
             'Learning rate 0.01: crawl. Ea'
             >>> explorer.close()
         """
-        self._known(values)
-        text = self.draw(self.compute(**{**self.values, **values}), self.artists)
+        values = {**self.values, **self._offered(values)}
+        text = self.draw(self.compute(**values), self.artists)
         for artist in self.artists.values():
             artist.set_animated(False)
         try:
-            return views.with_alt(self.figure, alt=text)
+            return with_alt(self.figure, alt=text)
         finally:
             for artist in self.artists.values():
                 artist.set_animated(True)
@@ -204,18 +194,19 @@ class Explorer:
                 raise TypeError(f"artists[{name!r}] must be a matplotlib artist, got {artist!r}")
         if not isinstance(self.figure, Figure):
             raise TypeError(f"figure must be a matplotlib Figure, got {self.figure!r}")
-        for values in self.presets.values():
-            self._known(values)
+        self.presets = {label: self._offered(values) for label, values in self.presets.items()}
 
-    def _known(self, values: Mapping[str, Any]) -> None:
+    def _offered(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """`values`, each as its control offers it; a number may be off by its last digits."""
         if self._closed:
             raise RuntimeError("this explorer is closed: run its cell again")
         for name in values:
             validate.one_of("control", name, self.controls)
+        return {name: offered(name, self.controls[name], value) for name, value in values.items()}
 
     def _prepare_canvas(self) -> None:
         """Lay the figure out once, and keep the background without the artists that change."""
-        views.fit_titles(self.figure)
+        fit_titles(self.figure)
         self.figure.draw_without_rendering()
         self.figure.set_layout_engine("none")
         for artist in self.artists.values():
@@ -251,7 +242,7 @@ class Explorer:
         self._canvas.restore_region(self._background)
         for artist in self._moving:
             artist.draw(renderer)
-        return views.quick_png(self._canvas.buffer_rgba())
+        return quick_png(self._canvas.buffer_rgba())
 
     def _build_widgets(self) -> None:
         # No tooltip here: ipywidgets 8.1 shows an error in place of an Image that has one.
@@ -288,23 +279,15 @@ class Explorer:
             self.task_text.value = f"<b>Task.</b> {html.escape(self.task.text)} " + _live(mark)
 
 
-def _offered(control: widgets.Widget) -> list[Any] | None:
-    """The values of a control with a list of options (values, or pairs of a label and a value)."""
-    options = getattr(control, "options", None)
-    if options is None:
-        return None
-    return [o[1] if isinstance(o, tuple) and len(o) == 2 else o for o in options]
-
-
 def _live(text: str) -> str:
     """A text that a screen reader reads out when it changes."""
     return f'<span role="status" aria-live="polite">{text}</span>'
 
 
 def _button(label: str, values: Mapping[str, Any]) -> widgets.Button:
-    told = ", ".join(f"{name} = {_short(value)}" for name, value in values.items())
+    moves = ", ".join(f"{name} = {_short(value)}" for name, value in values.items())
     return widgets.Button(
-        description=label, tooltip=f"{label}: {told}", layout=widgets.Layout(width="auto")
+        description=label, tooltip=f"{label}: {moves}", layout=widgets.Layout(width="auto")
     )
 
 
@@ -347,104 +330,34 @@ def _running_cell() -> tuple[str | None, str]:
         return None, ""  # not in a notebook, or a front end that does not name its cells
 
 
-def rates_between(low: float, high: float) -> list[float]:
-    """Return all rates of two digits from `low` to `high`: 0.010, 0.011, ..., 0.99, 1.0, 1.1, ...
-
-    Example:
-        >>> rates_between(0.098, 0.12)
-        [0.098, 0.099, 0.1, 0.11, 0.12]
-    """
-    low, high = validate.positive("low", low), validate.positive("high", high)
-    if low >= high:
-        raise ValueError(f"low must be below high = {high}, got {low}")
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    rates = (float(f"{digits}e{decade - 1}") for decade in decades for digits in range(10, 100))
-    return [rate for rate in rates if low <= rate <= high]
-
-
-def choice_slider(options: Sequence[float], value: float, description: str) -> widgets.Widget:
-    """Return a slider over the given numbers, each of them exact.
-
-    A `FloatLogSlider` would not do: the browser moves it to the nearest stop, so that 0.5, the
-    rate of the single step, silently becomes 0.501.
-
-    Example:
-        >>> slider = choice_slider([0.1, 0.2, 0.5], 0.2, "learning rate η")
-        >>> slider.value, slider.index
-        (0.2, 1)
-    """
-    options = [validate.finite("options", option) for option in options]
-    validate.one_of("value", value, options)
-    return widgets.SelectionSlider(
-        options=[(f"{option:.3g}", option) for option in options],
-        value=value,
-        description=description,
-        style={"description_width": "10em"},
-        layout=widgets.Layout(width=_WIDE),
-    )
-
-
 def regime(lr: float, curvature: float) -> str:
     r"""Return what gradient descent does on :math:`\frac{\lambda}{2} w^2` at the rate `lr`.
 
-    Example:
-        >>> [regime(lr, curvature=2.0) for lr in (0.01, 0.2, 0.5, 0.99, 1.0, 1.01)]
-        ['crawl', 'approach', 'one step', 'oscillate and converge', 'never settles', 'diverge']
+    >>> [regime(lr, curvature=2.0) for lr in (0.01, 0.2, 0.5, 0.99, 1.0, 1.01)]
+    ['crawl', 'approach', 'one step', 'oscillate and converge', 'never settles', 'diverge']
     """
     scaled = validate.positive("lr", lr) * validate.positive("curvature", curvature)
     if np.isclose(scaled, 1, rtol=1e-9):
         return "one step"
     if np.isclose(scaled, 2, rtol=1e-9):
         return "never settles"
-    edges = {"crawl": 0.1, "approach": 1, "oscillate and converge": 2, "diverge": np.inf}
-    return next(name for name, edge in edges.items() if scaled < edge)
+    edges = {"crawl": 0.1, "approach": 1, "oscillate and converge": 2}
+    return next((name for name, edge in edges.items() if scaled < edge), "diverge")
 
 
-def first_below(losses: np.ndarray, target: float) -> int | None:
-    """Return the first step at which the loss is at most `target`, or None.
+def as_written(value: float) -> str:
+    """Return a number as one writes it by hand.
 
-    >>> first_below(np.array([4.0, 1.0, 0.25]), 1.0), first_below(np.array([4.0]), 1.0)
-    (1, None)
+    >>> as_written(1e-6), as_written(36.0)
+    ('1e-6', '36')
     """
-    hits = np.flatnonzero(np.asarray(losses) <= target)
-    return int(hits[0]) if len(hits) else None
-
-
-def _nearest(values: Sequence[float], wanted: float) -> float:
-    return min(values, key=lambda value: abs(value - wanted))
-
-
-def _number(value: float) -> str:
-    """A number as one writes it by hand: 1e-6, not 1e-06."""
     return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
-def _above(values: np.ndarray, floor: float) -> np.ndarray:
-    """Values for a logarithmic axis: zeros lie on its foot, infinities far above its top."""
+def on_log_axis(values: np.ndarray, floor: float = LOSS_FLOOR) -> np.ndarray:
+    """Return losses that a logarithmic axis can take: none below `floor`, infinities far above.
+
+    >>> on_log_axis(np.array([0.0, 1.0, np.inf]))
+    array([1.e-12, 1.e+00, 1.e+30])
+    """
     return np.clip(np.nan_to_num(values, nan=1e30, posinf=1e30), floor, 1e30)
-
-
-def _until_outside(x: np.ndarray, y: np.ndarray, ax: Any) -> tuple[np.ndarray, np.ndarray, int]:
-    """The path up to the first point outside of the window, and how many points are inside it."""
-    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    with np.errstate(invalid="ignore"):
-        inside = (x >= left) & (x <= right) & (y >= bottom) & (y <= top)
-    end = len(x) if inside.all() else int(np.argmin(inside))
-    far = 1e4 * max(abs(right), abs(left), abs(top), abs(bottom))  # as far as one can draw
-    x, y = (np.nan_to_num(v[: end + 1], nan=far, posinf=far, neginf=-far) for v in (x, y))
-    return np.clip(x, -far, far), np.clip(y, -far, far), end
-
-
-def _draw_path(artists: Mapping[str, Artist], x: np.ndarray, y: np.ndarray) -> None:
-    """Update a path, and the red cross at the last point before it leaves the window."""
-    shown_x, shown_y, end = _until_outside(x, y, artists["path"].axes)
-    artists["path"].set_data(shown_x, shown_y)
-    gone = slice(end - 1, end) if 0 < end < len(x) else slice(0, 0)
-    artists["exit"].set_data(shown_x[gone], shown_y[gone])
-
-
-def _path_artists(ax: Any) -> dict[str, Artist]:
-    """A path with a dot per update, and a red cross; above the legend, as in the live picture."""
-    (path,) = ax.plot([], [], "o-", color=views.BLUE, ms=6, lw=1.4, zorder=6)
-    (cross,) = ax.plot([], [], "x", color=views.INFEASIBLE, ms=13, mew=3, zorder=7)
-    return {"path": path, "exit": cross}

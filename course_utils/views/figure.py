@@ -8,10 +8,9 @@ uses pyplot, so no figure stays open when its cell has run.
 from __future__ import annotations
 
 import base64
+import html
 import io
 import re
-import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +20,13 @@ import matplotlib
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
-from PIL import Image
 
 from course_utils import validate
+from course_utils.views.images import render, with_palette
 
 STYLE = Path(__file__).with_name("course.mplstyle")
 # Lessons also draw on the Axes directly, after `subplots` has returned: only a style that is in
@@ -51,11 +51,11 @@ INFEASIBLE = "#C00000"
 """The red of the crosses that mark runs which diverged."""
 STEP_LABEL = "step (updates)"
 RATE_LABEL = "learning rate"
+WHITE_BOX = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
+"""The `bbox` of words that may lie on lines."""
 
-DIVERGED = "some seed diverged"
 
-
-# --------------------------------------------------------------------------- figure and with_alt
+# --------------------------------------------------------------------------- figure and words
 
 
 def subplots(
@@ -63,13 +63,12 @@ def subplots(
 ) -> tuple[Figure, Any]:
     """Return a new figure in the course's style and its Axes (one, or an array), without pyplot.
 
+    The font has Latin, Greek and Cyrillic letters; others are boxes unless you set `font.family`.
+
     Args:
         rows, cols: how many Axes below and beside each other.
         size: width and height in inches, at 100 dots per inch.
         **gridspec: passed to `Figure.subplots` (sharex, ...) or to its grid (height_ratios, ...).
-
-    Raises:
-        ValueError: if a number of Axes is below 1 or a size is not positive.
 
     Example:
         >>> fig, (left, right) = subplots(cols=2)
@@ -77,7 +76,7 @@ def subplots(
         [10.0, 4.0]
     """
     rows, cols = validate.integer("rows", rows, 1), validate.integer("cols", cols, 1)
-    width, height = (validate.positive("size", side) for side in size)
+    width, height = (validate.positive("size", x) for x in validate.array("size", size, shape=(2,)))
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     shared = {name: gridspec.pop(name) for name in ("sharex", "sharey") if name in gridspec}
@@ -88,14 +87,14 @@ def subplots(
 class Picture:
     """A rendered figure with its text alternative; the last expression of a notebook cell.
 
+    It shows itself as an HTML image: JupyterLab 4 drops the alternative text of image/png outputs,
+    and keeps that of an `<img>`, in notebooks that it does not trust as well.
+
     Args:
         png: the image file, as bytes.
         alt: what the figure shows, in words and numbers, for those who cannot see it.
         width: the width in pixels at which the picture is shown.
         figure: the matplotlib figure it was made from.
-
-    Raises:
-        ValueError: if `alt` is empty.
 
     Example:
         >>> fig, ax = subplots(size=(2, 1))
@@ -114,11 +113,10 @@ class Picture:
     def __repr__(self) -> str:
         return self.alt
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict, dict]:
-        """The forms in which Jupyter can show it: the image, and the text in its place."""
-        data = {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.alt}
-        # nbconvert's classic template reads `alt`; `alttext` is what ipykernel's own figures use.
-        return data, {"image/png": {"alt": self.alt, "alttext": self.alt, "width": self.width}}
+    def _repr_html_(self) -> str:
+        source = base64.b64encode(self.png).decode("ascii")
+        alt = html.escape(self.alt)
+        return f'<img alt="{alt}" width="{self.width}" src="data:image/png;base64,{source}">'
 
     def save(self, path: str | Path) -> None:
         """Write the image to a PNG file."""
@@ -145,18 +143,13 @@ def with_alt(fig: Figure, alt: str, colors: int = 64, scale: float = 1.5) -> Pic
         colors: size of the palette, 2 to 256 (take 256 for a figure with a color map).
         scale: 0.5 to 4.
 
-    Raises:
-        ValueError: if `alt` is empty, or `colors` or `scale` is out of range.
-        TypeError: if `fig` is not a matplotlib Figure.
-
     Example:
         >>> fig, ax = subplots(size=(3, 2))
         >>> _ = ax.set(title="A line", xlabel="x")
         >>> with_alt(fig, alt="A straight line from 0 to 1.").width
         300
     """
-    if not isinstance(fig, Figure):
-        raise TypeError(f"fig must be a matplotlib Figure, got {fig!r}")
+    _check_figure(fig)
     alt = _alternative(alt)
     colors = validate.integer("colors", validate.between("colors", colors, 2, 256))
     scale = validate.between("scale", scale, 0.5, 4)
@@ -168,85 +161,9 @@ def with_alt(fig: Figure, alt: str, colors: int = 64, scale: float = 1.5) -> Pic
     return Picture(buffer.getvalue(), alt, round(shot.width / scale), fig)
 
 
-def render(fig: Figure, scale: float = 1.0) -> Image.Image:
-    """Draw `fig` with `scale` pixels per pixel and return it as an RGB image.
-
-    >>> render(Figure(figsize=(2, 1), dpi=100), scale=1.5).size
-    (300, 150)
-    """
-    dpi, canvas_before = fig.get_dpi(), fig.canvas
-    fig.set_dpi(dpi * scale)
-    try:
-        agg = FigureCanvasAgg(fig)  # of its own, so that its pixels are freed at once
-        agg.draw()
-        return pixels(agg)
-    finally:
-        fig.set_canvas(canvas_before)
-        fig.set_dpi(dpi)
-
-
-def pixels(agg: FigureCanvasAgg) -> Image.Image:
-    """Return what was last drawn on `agg` as an RGB image (a copy).
-
-    >>> agg = FigureCanvasAgg(Figure(figsize=(2, 1), dpi=100))
-    >>> agg.draw()
-    >>> pixels(agg).size
-    (200, 100)
-    """
-    size = agg.get_width_height()
-    shot = Image.frombuffer("RGBA", size, agg.buffer_rgba(), "raw", "RGBA", 0, 1)
-    return shot.convert("RGB")
-
-
-def quick_png(rgba: Any) -> bytes:
-    """Return pixels (height, width, 4), uint8, as an RGB PNG file, made for speed.
-
-    Pillow tries five filters per row; on a drawing with much white none of them is worth its
-    time, and without them the file is made about three times faster and is no larger.
-
-    Source: PNG specification, third edition, sections 5 (chunks) and 9 (filter type 0).
-
-    >>> quick_png(np.zeros((2, 3, 4), np.uint8))[:4]
-    b'\\x89PNG'
-    """
-    rgba = np.asarray(rgba)
-    height, width = rgba.shape[:2]
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # a row starts with its filter: 0, none
-    for channel in range(3):
-        rows[:, 1 + channel :: 3] = rgba[:, :, channel]
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits each, RGB
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in parts)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def with_palette(image: Image.Image, count: int) -> Image.Image:
-    """Return an RGB image in at most `count` colors: the frequent ones exactly, the others nearly.
-
-    Pillow's own methods tint large light areas or drop rare colors, such as a small red cross.
-
-    >>> len(with_palette(Image.linear_gradient("L").convert("RGB"), 16).getcolors())
-    16
-    """
-    frequent = sorted(image.getcolors(image.width * image.height), reverse=True)
-    found = np.array([color for _, color in frequent], dtype=np.int32)
-    chosen = list(range(min(max(count // 2, 1), len(found))))
-    far = np.min([((found - found[k]) ** 2).sum(axis=1) for k in chosen], axis=0)
-    while len(chosen) < min(count, len(found)):  # then always the color that is worst off
-        chosen.append(int(np.argmax(far)))
-        far = np.minimum(far, ((found - found[chosen[-1]]) ** 2).sum(axis=1))
-    nearest = np.array([((found[chosen] - c) ** 2).sum(axis=1).argmin() for c in found], np.uint8)
-    # Row by row: arrays as large as the picture would make up most of a lesson's memory.
-    weights = np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
-    order = np.argsort(found @ weights)
-    codes, nearest = (found @ weights)[order], nearest[order]
-    rows = [nearest[np.searchsorted(codes, row @ weights)] for row in np.asarray(image)]
-    result = Image.fromarray(np.array(rows), "P")
-    result.putpalette(found[chosen].astype(np.uint8).tobytes())
-    return result
+def _check_figure(fig: Any) -> None:
+    if not isinstance(fig, Figure):
+        raise TypeError(f"fig must be a matplotlib Figure, got {fig!r}")
 
 
 def fit_titles(fig: Figure) -> None:
@@ -313,6 +230,7 @@ def suptitle(fig: Figure, text: str) -> None:
     >>> fig.get_suptitle()
     'Both fall'
     """
+    _check_figure(fig)
     fig.suptitle(text, x=0.012, ha="left")
 
 
@@ -325,24 +243,22 @@ def color(index: int) -> str:
     >>> color(0) == color(len(COLORS)) == COLORS[0]
     True
     """
-    return COLORS[index % len(COLORS)]
+    return COLORS[validate.integer("index", index) % len(COLORS)]
 
 
 def readable_color(shade: str, least: float = 4.5) -> str:
     """Return a color for words that belong to a line: its own, as dark as words on white need it.
 
-    The contrast of relative luminances, (1 + 0.05) / (Y + 0.05), must be at least 4.5 for text.
-
-    Args:
-        shade: any color that matplotlib knows.
-        least: the contrast with white paper, between 1 and 21.
+    The contrast of relative luminances, (1 + 0.05) / (Y + 0.05), is at least `least`, 1 to 21.
 
     Source: Web Content Accessibility Guidelines 2.2, success criterion 1.4.3.
 
-    Example:
-        >>> readable_color(BLUE), readable_color(VERMILLION)
-        ('#0072b2', '#c15500')
+    >>> readable_color(BLUE), readable_color(VERMILLION)
+    ('#0072b2', '#c15500')
     """
+    if not matplotlib.colors.is_color_like(shade):
+        raise ValueError(f"shade must be a color, got {shade!r}")
+    least = validate.between("least", least, 1, 21)
     rgb = np.array(matplotlib.colors.to_rgb(shade))
     while True:
         linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
@@ -360,6 +276,31 @@ def line_style(index: int) -> dict[str, Any]:
     return {"color": color(index), "ls": ("-", "--", "-.", ":", "-", "--", "-.")[index % 7]}
 
 
+def as_label(text: Any) -> str | None:
+    """Return `text` as the label of a line, or None for no label.
+
+    Matplotlib leaves labels that begin with an underscore out of the legend; a space helps.
+
+    >>> as_label("_warm-up"), as_label("")
+    (' _warm-up', None)
+    """
+    text = "" if text is None else str(text)
+    return f" {text}" if text.startswith("_") else text or None
+
+
+def check_axes(ax: Any) -> Axes:
+    """Return `ax` if it is one Axes; the array that `subplots` returns for several is none.
+
+    >>> check_axes(subplots(cols=2)[1])
+    Traceback (most recent call last):
+    TypeError: ax must be one matplotlib Axes, got array of 2
+    """
+    if not isinstance(ax, Axes):
+        got = f"array of {ax.size}" if isinstance(ax, np.ndarray) else repr(ax)
+        raise TypeError(f"ax must be one matplotlib Axes, got {got}")
+    return ax
+
+
 def log_ticks(axis: Any, ticks: int = 7) -> None:
     """Put at most `ticks` labels on the decades of a logarithmic axis.
 
@@ -369,7 +310,9 @@ def log_ticks(axis: Any, ticks: int = 7) -> None:
     >>> len(ax.yaxis.get_major_locator().tick_values(1e-9, 1e9)) <= 6  # two lie outside
     True
     """
-    axis.set_major_locator(LogLocator(base=10, numticks=ticks))
+    if not isinstance(axis, Axis):
+        raise TypeError(f"axis must be the xaxis or yaxis of Axes, got {axis!r}")
+    axis.set_major_locator(LogLocator(base=10, numticks=validate.integer("ticks", ticks, 1)))
 
 
 def legend(ax: Axes) -> None:
@@ -380,5 +323,5 @@ def legend(ax: Axes) -> None:
     >>> ax.get_legend() is None
     True
     """
-    if any(not label.startswith("_") for label in ax.get_legend_handles_labels()[1]):
+    if check_axes(ax).get_legend_handles_labels()[1]:
         ax.legend()

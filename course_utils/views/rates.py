@@ -13,10 +13,12 @@ from course_utils import validate
 from course_utils.views.figure import (
     BLACK,
     BLUE,
-    DIVERGED,
     GRAY,
     INFEASIBLE,
     RATE_LABEL,
+    WHITE_BOX,
+    as_label,
+    check_axes,
     color,
     legend,
     line_style,
@@ -24,7 +26,8 @@ from course_utils.views.figure import (
     readable_color,
 )
 
-# --------------------------------------------------------------------------- many learning rates
+_DIVERGED = "some seed diverged"
+_CURVE = "sensitivity_curve"
 
 
 def sensitivity_curve(
@@ -49,10 +52,7 @@ def sensitivity_curve(
         label: the name of the method in the legend.
         index: the color to use; by default the next one.
         tolerance: the basin is where the mean is within this distance of the best (`Sweep.basin`).
-        log: logarithmic y axis, for losses over many orders of magnitude.
-
-    Raises:
-        TypeError: if `sweep` lacks what is needed.
+        log: logarithmic y axis, for losses over many orders of magnitude, none below 0.
 
     Example:
         >>> from course_utils.views.figure import subplots
@@ -65,18 +65,24 @@ def sensitivity_curve(
         >>> ax.lines[0].get_ydata().tolist()
         [0.8, 0.9, nan]
     """
+    check_axes(ax)
+    if not isinstance(metric, str):
+        raise TypeError(f"metric must be a text, got {metric!r}")
     lrs, values, bad = _cells(sweep, metric)
-    index = sum(line.get_gid() == "u_curve" for line in ax.lines) if index is None else index
+    if tolerance is not None:
+        tolerance = validate.nonnegative("tolerance", tolerance)
+    drawn = sum(line.get_gid() == _CURVE for line in ax.lines)
+    index = drawn if index is None else validate.integer("index", index, 0)
     feasible = ~bad.any(axis=1)
     mean, low, high = (
         np.where(feasible, f(values, axis=1), np.nan) for f in (np.mean, np.min, np.max)
     )
     ax.set_xscale("log")
-    if log:
+    if log and (values[feasible] >= 0).all():
         ax.set_yscale("log")
         log_ticks(ax.yaxis)
-    marker = "os^DvP*"[index % 7]
-    ax.plot(lrs, mean, marker=marker, label=label, gid="u_curve", **line_style(index))
+    style = {"marker": "os^DvP*"[index % 7], **line_style(index)}
+    ax.plot(lrs, mean, label=as_label(label), gid=_CURVE, **style)
     if values.shape[1] > 1:
         ax.fill_between(lrs, low, high, color=color(index), alpha=0.2, lw=0)
     _crosses(ax, lrs[~feasible], index, label, higher_is_better="accuracy" in metric)
@@ -114,7 +120,7 @@ def _crosses(
         return
     height = 0.04 + 0.07 * index
     height = height if higher_is_better else 1 - height
-    known = any(line.get_label() == DIVERGED for line in ax.lines)
+    known = any(line.get_label() == _DIVERGED for line in ax.lines)
     ax.plot(
         lrs,
         np.full(len(lrs), height),
@@ -123,7 +129,7 @@ def _crosses(
         ms=9,
         mew=2.6,
         transform=ax.get_xaxis_transform(),
-        label="_again" if known else DIVERGED,
+        label=None if known else _DIVERGED,
     )
     if label:
         ax.annotate(
@@ -145,22 +151,12 @@ def _basin(ax: Axes, sweep: Any, metric: str, tolerance: float, index: int) -> N
     at_least = "at least " if getattr(basin, "edge", None) else ""
     if not (np.isfinite(low) and np.isfinite(high)):
         return
-    ax.axvspan(low, high, color=color(index), alpha=0.08, lw=0, zorder=0)
+    shade = color(index)
+    ax.axvspan(low, high, color=shade, alpha=0.08, lw=0, zorder=0)
     height = (0.02 if "accuracy" in metric else 0.75) + 0.15 * index
     transform = ax.get_xaxis_transform()
-    ax.annotate(
-        "",
-        (low, height),
-        (high, height),
-        xycoords=transform,
-        arrowprops={
-            "arrowstyle": "<->",
-            "color": color(index),
-            "lw": 1.8,
-            "shrinkA": 0,
-            "shrinkB": 0,
-        },
-    )
+    arrow = {"arrowstyle": "<->", "color": shade, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", (low, height), (high, height), xycoords=transform, arrowprops=arrow)
     ax.text(
         high,
         height + 0.02,
@@ -169,8 +165,8 @@ def _basin(ax: Axes, sweep: Any, metric: str, tolerance: float, index: int) -> N
         ha="right",  # to the left of the cliff
         zorder=1.5,  # behind the curves
         va="bottom",
-        color=readable_color(color(index)),
-        bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
+        color=readable_color(shade),
+        bbox=WHITE_BOX,
     )
 
 
@@ -182,6 +178,10 @@ def mark_rates(ax: Axes, rates: Mapping[str, float], *, height: float = 0.97) ->
         >>> [text.get_text() for text in mark_rates(subplots()[1], {"2/λ": 1.0}).texts]
         ['2/λ']
     """
+    check_axes(ax)
+    if not isinstance(rates, Mapping):
+        raise TypeError(f"rates must be a dict from label to rate, got {rates!r}")
+    rates = {label: validate.finite(f"rates[{label!r}]", rate) for label, rate in rates.items()}
     for label, rate in rates.items():
         ax.axvline(rate, color=BLACK, ls="-", lw=1.2, zorder=1)
         ax.annotate(
@@ -191,7 +191,7 @@ def mark_rates(ax: Axes, rates: Mapping[str, float], *, height: float = 0.97) ->
             xycoords=ax.get_xaxis_transform(),
             textcoords="offset points",
             va="top",
-            bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
+            bbox=WHITE_BOX,
         )
     return ax
 
@@ -210,17 +210,16 @@ def differences(
         label: what the differences are of, with the unit, on the x axis.
         scale: factor on the numbers, e.g. 100 for percentage points.
 
-    Raises:
-        ValueError: if there are fewer than two differences.
-
     Example:
         >>> from course_utils.views.figure import subplots
         >>> ax = differences(subplots()[1], {"Adam - SGD": [0.1, 0.2, 0.3], "A - A": [-0.1, 0.1]})
         >>> [text.get_text() for text in ax.texts]
         ['+0.2 ± 0.058', '+0 ± 0.1: no difference detected']
     """
-    if not pairs:
-        raise ValueError("pairs must contain at least one comparison, got none")
+    if not isinstance(pairs, Mapping) or not pairs:
+        raise ValueError(f"pairs must be a dict of at least one comparison, got {pairs!r}")
+    check_axes(ax)
+    scale = validate.finite("scale", scale)
     checked = {k: scale * validate.array(f"pairs[{k!r}]", v, ndim=1) for k, v in pairs.items()}
     for row, (name, values) in enumerate(checked.items()):
         if len(values) < 2:
@@ -239,7 +238,7 @@ def differences(
             ha="center",
             va="bottom",
             color=shade,
-            bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
+            bbox=WHITE_BOX,
         )
     ax.axvline(0, color=BLACK, ls="-", lw=1.2, zorder=1)
     ax.set(yticks=range(len(checked)), yticklabels=list(checked), xlabel=label)

@@ -26,10 +26,10 @@ def measure() -> dict[str, list[float]]:
     from course_utils.experiments.sweep import sweep
     from course_utils.lessons.lesson01 import explorers as explorers01
     from course_utils.lessons.lesson02 import explorers as explorers02
-    from course_utils.views import explorer
+    from course_utils.views.controls import rates_between
 
     small = sweep(np.geomspace(0.001, 10, MOVES), seeds=range(2), steps=100)
-    rates = explorer.rates_between(0.001, 2)[:: 300 // MOVES][:MOVES]
+    rates = rates_between(0.001, 2)[:: 300 // MOVES][:MOVES]
     live = {
         "parabola": (explorers01.parabola(), "lr", rates),
         "ravine": (explorers02.ravine(), "lr", rates),
@@ -59,8 +59,10 @@ def new_figure_per_move():
 
     from course_utils.lessons.lesson01 import explorers as explorers01
 
+    compute = explorers01.parabola().compute
+
     def show(lr: float) -> None:
-        data = explorers01.compute_parabola(lr)
+        data = compute(lr)
         _, (left, right) = plt.subplots(1, 2, figsize=(10, 4), dpi=100)
         w = np.linspace(-9, 7, 400)
         left.plot(w, (w + 1) ** 2, color="gray", lw=3)

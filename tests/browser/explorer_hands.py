@@ -189,7 +189,7 @@ class Hands:
         return [f"{part} at {width} px" for part in found]
 
 
-def told(times: dict[str, list[float]]) -> str:
+def in_words(times: dict[str, list[float]]) -> str:
     """Latencies in words."""
     return "; ".join(
         f"key to {what}: median {median(measured):.0f} ms "

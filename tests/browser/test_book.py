@@ -22,6 +22,7 @@ LOOK = """() => ({
   drawn: document.querySelectorAll('.math mjx-container svg').length,
   wrong: document.querySelectorAll('mjx-merror, [data-mjx-error]').length,
   blind: [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src),
+  mute: [...document.images].filter(i => !i.alt).map(i => i.src),
   tooWide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 })"""
 
@@ -83,6 +84,7 @@ def test_every_page(folder: Path, address: str, open_page, size: str, scheme: st
         assert seen["drawn"] == seen["formulas"], path.name
         assert seen["wrong"] == 0, path.name
         assert seen["blind"] == [], path.name
+        assert seen["mute"] == [], path.name
         assert seen["tooWide"] <= 0, path.name
         page.screenshot(path=screenshots / f"{scheme}-{size}-{path.stem}.png")
     page.close()

@@ -9,7 +9,7 @@ import shutil
 import desk
 import pytest
 from desk import ARTIFACTS, ROOT, note
-from explorer_hands import Hands, told
+from explorer_hands import Hands, in_words
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 STUB = re.compile(r"(\w+) = \.\.\..*\n+ex\.(\w+)\.check\(\1\)\s*")
@@ -46,13 +46,22 @@ def explorers(notebook: desk.Notebook) -> list[int]:
 
 def exercise(notebook: desk.Notebook):
     """The first exercise that is answered with a number or a word: cell, name, question."""
-    module = importlib.import_module(f"course_utils.course.exercises.lesson{notebook.name[:2]}")
+    module = importlib.import_module(f"course_utils.lessons.lesson{notebook.name[:2]}.exercises")
     for cell in notebook.cells():
         match = STUB.fullmatch(cell.get("source", ""))
         question = match and getattr(module, match[2])
         if question and isinstance(question.solution_value, (int, float, str)):
             return cell["index"], match[1], match[2], question
     raise AssertionError("no exercise with a simple answer")
+
+
+def test_no_figure_is_an_image_without_words(lesson):
+    """See test_pictures.py: JupyterLab shows image/png without its alternative."""
+    found = lesson.page.evaluate(
+        """() => Array.from(window.desk.panel.context.model.cells).flatMap((cell, index) =>
+        (cell.toJSON().outputs ?? []).some(o => o.data && 'image/png' in o.data) ? [index] : [])"""
+    )
+    assert found == []
 
 
 def test_all_cells_run_without_an_error(lesson, folder):
@@ -92,7 +101,7 @@ def test_explorers_follow_the_keyboard(lesson, folder):
 def test_explorers_are_quick_and_the_last_move_wins(lesson):
     for index in explorers(lesson):
         hands = Hands(lesson, index)
-        note(f"{lesson.name}, explorer in cell {index}: {told(hands.latency())}")
+        note(f"{lesson.name}, explorer in cell {index}: {in_words(hands.latency())}")
         measured, last_won = hands.burst()
         note(f"{lesson.name}, explorer in cell {index}: {measured}")
         assert last_won, f"{lesson.name}, cell {index}: {measured}"

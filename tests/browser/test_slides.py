@@ -23,6 +23,7 @@ LOOK = """() => {
     if (part.tagName === 'PRE' && part.scrollWidth > part.clientWidth + 1)
       found.push('code is cut off: ' + part.innerText.slice(0, 60));
     if (part.tagName === 'IMG' && part.complete && !part.naturalWidth) found.push('no picture');
+    if (part.tagName === 'IMG' && !part.alt) found.push('a picture without words');
   }
   return {
     found, zoom: parseFloat(getComputedStyle(body).zoom || 1),

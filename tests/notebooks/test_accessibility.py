@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from pictures import as_images
 
 from course_utils import views
 from course_utils.course import checkup, claims, exercises, overview
@@ -29,6 +30,7 @@ from course_utils.optimizers import Adam, GradientDescent
 from course_utils.problems import quadratic
 from course_utils.run import Run
 from course_utils.schedules import cosine, step_decay
+from course_utils.views.figure import COLORS, readable_color
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -68,15 +70,15 @@ def test_contrast_is_what_others_compute(one: str, other: str, ratio: float) -> 
     assert contrast(one, other) == pytest.approx(ratio, abs=0.005)
 
 
-@pytest.mark.parametrize("color", [*views.COLORS, views.GRAY, views.INFEASIBLE])
+@pytest.mark.parametrize("color", [*COLORS, views.GRAY, views.INFEASIBLE])
 def test_lines_stand_out_from_the_paper(color: str) -> None:
     assert contrast(color, mpl.rcParams["axes.facecolor"]) >= GRAPHICS
 
 
 def test_the_style_and_the_module_have_the_same_colors() -> None:
     cycle = mpl.rcParams["axes.prop_cycle"].by_key()
-    assert [to_hex(c) for c in cycle["color"]] == [c.lower() for c in views.COLORS]
-    looks = [views.line_style(i) for i in range(len(views.COLORS))]
+    assert [to_hex(c) for c in cycle["color"]] == [c.lower() for c in COLORS]
+    looks = [views.line_style(i) for i in range(len(COLORS))]
     assert cycle["linestyle"] == [look["ls"] for look in looks]
 
 
@@ -87,11 +89,11 @@ def test_words_of_the_style_can_be_read(name: str) -> None:
     assert contrast(mpl.rcParams[name], mpl.rcParams["figure.facecolor"]) >= TEXT
 
 
-@pytest.mark.parametrize("color", [*views.COLORS, "#E69F00", "yellow", "white"])
-def test_ink_is_dark_enough_and_no_darker_than_needed(color: str) -> None:
-    ink = views.readable_color(color)
-    assert contrast(ink, "white") >= TEXT
-    assert ink == to_hex(color) or contrast(ink, "white") < 1.1 * TEXT
+@pytest.mark.parametrize("color", [*COLORS, "#E69F00", "yellow", "white"])
+def test_words_in_the_color_of_a_line_are_dark_enough_and_no_darker_than_needed(color: str) -> None:
+    words = readable_color(color)
+    assert contrast(words, "white") >= TEXT
+    assert words == to_hex(color) or contrast(words, "white") < 1.1 * TEXT
 
 
 # --- color blindness ----------------------------------------------------------------------------
@@ -167,14 +169,14 @@ def test_known_confusions_are_confused(vision: str, one: str, other: str) -> Non
 def test_any_two_lines_can_be_told_apart(vision: str) -> None:
     close = {
         (one, other): round(difference(one, other, vision), 1)
-        for one, other in itertools.combinations(views.COLORS, 2)
+        for one, other in itertools.combinations(COLORS, 2)
         if difference(one, other, vision) < DIFFERENT
     }
     assert close == {}
 
 
 def test_neighboring_lines_differ_in_style_as_well() -> None:
-    looks = [views.line_style(i)["ls"] for i in range(len(views.COLORS))]
+    looks = [views.line_style(i)["ls"] for i in range(len(COLORS))]
     assert len(set(looks[:4])) == 4
     assert all(one != other for one, other in itertools.pairwise(looks))
 
@@ -359,6 +361,7 @@ def test_tables_in_outputs_have_headers(path: Path) -> None:
 def alternatives(path: Path) -> list[str]:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    as_images(outputs)
     found = [output.get("metadata", {}).get("image/png", {}).get("alt") for output in outputs]
     return [alt for alt in found if alt is not None]
 

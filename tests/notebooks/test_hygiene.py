@@ -21,6 +21,7 @@ from typing import Any
 import links
 import pytest
 from lesson_map import section_minutes
+from pictures import as_images
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -241,7 +242,7 @@ def pictures_are_png_with_alternative_text(nb: dict, path: Path) -> list[str]:
             data = output.get("data", {})
             where = f"cell {cell['id']}"
             if "image/svg+xml" in data:
-                complaints.append(f"{where}: an SVG picture (use PNG: plots.picture)")
+                complaints.append(f"{where}: an SVG picture (use PNG: views.with_alt)")
             if "image/png" in data:
                 alt = output["metadata"].get("image/png", {}).get("alt", "")
                 plain = text(data.get("text/plain", ""))
@@ -332,6 +333,8 @@ def internal_links_lead_somewhere(nb: dict, path: Path) -> list[str]:
 @pytest.mark.parametrize("name", CHECKS)
 def test_notebook(path: Path, name: str) -> None:
     nb = json.loads(path.read_text(encoding="utf-8"))
+    for cell in nb["cells"]:
+        as_images(cell.get("outputs", []))
     assert CHECKS[name](nb, path) == []
 
 
@@ -364,7 +367,7 @@ def good() -> dict:
     ]
     prints = cell("code", "print(1)", cell_tags=["nbval-check-output"])
     prints["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["1\n"]}]
-    draws = cell("code", "plots.picture(fig, alt=words)", "fragment", ["hide-input"])
+    draws = cell("code", "views.with_alt(fig, alt=words)", "fragment", ["hide-input"])
     draws["metadata"]["jupyter"] = {"source_hidden": True}
     draws["outputs"] = [
         {

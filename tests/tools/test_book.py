@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import doctest
 import importlib
 import importlib.util
@@ -11,10 +12,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import pictures
 import pytest
 import vendor
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from course_utils import views
 
 # By name: the folder book/ that the tool writes would make linters take this for a package.
 book = importlib.import_module("book")
@@ -22,17 +26,18 @@ book = importlib.import_module("book")
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
 )
+ALT = 'A "curve" & a line that fall to 3'
 CLAIM = "application/vnd.learning-rate-course.claim+json"
 
 
-def result(data: dict, **metadata: dict):
-    return new_output("execute_result", data, metadata=metadata, execution_count=1)
+def result(data: dict):
+    return new_output("execute_result", data, execution_count=1)
 
 
 def lesson() -> NotebookNode:
     live = {book.WIDGET_VIEW: {"model_id": "dead-1"}, "text/plain": "VBox(children=())"}
-    alt = 'A "curve" & a line that fall to 3'
-    picture = {"image/png": PIXEL, "text/plain": alt}
+    html = views.Picture(base64.b64decode(PIXEL), ALT, 1, None)._repr_html_()
+    picture = {"text/html": html, "text/plain": ALT}
     verdict = {CLAIM: {}, "text/html": "<div><b>002-C1</b> holds</div>", "text/plain": "holds"}
     cells = [
         new_markdown_cell(
@@ -42,7 +47,7 @@ def lesson() -> NotebookNode:
         new_code_cell("print(7)", outputs=[new_output("stream", name="stdout", text="seven\n")]),
         new_code_cell("rate_explorer", outputs=[result(live)]),
         new_code_cell("other(1)", outputs=[result(live)]),
-        new_code_cell("draw()", outputs=[result(picture, **{"image/png": {"alt": alt}})]),
+        new_code_cell("draw()", outputs=[result(picture)]),
         new_code_cell("claims.trial('002-C1')", outputs=[result(verdict)]),
         new_code_cell("ex.q.check(...)", outputs=[result({"text/plain": "○ not attempted yet"})]),
         new_markdown_cell("**Teaching remark.** Ask the room.\n"),
@@ -60,7 +65,7 @@ def outputs_of(page: dict, source: str) -> list[dict]:
     return next(cell["outputs"] for cell in page["cells"] if cell["source"] == source)
 
 
-@pytest.mark.parametrize("module", [book, vendor])
+@pytest.mark.parametrize("module", [book, vendor, pictures])
 def test_the_examples_in_the_tools(module) -> None:
     found = doctest.testmod(module)
     assert found.attempted > 0
@@ -84,6 +89,14 @@ def test_what_a_page_cannot_show_is_left_out_and_the_rest_stays() -> None:
     assert verdict["data"].keys() == {"text/html", "text/plain"}
     assert outputs_of(page, "ex.q.check(...)") == []
     assert outputs_of(page, "print(7)")[0]["text"] == "seven\n"
+
+
+def test_a_picture_is_a_file_with_its_words_and_not_a_part_of_the_page() -> None:
+    page = book.page(lesson(), "01_a.ipynb")
+    (drawn,) = (cell for cell in page["cells"] if cell["source"] == "draw()")
+    (picture,) = drawn["outputs"]
+    assert picture["data"] == {"image/png": PIXEL, "text/plain": ALT}
+    assert drawn["metadata"]["mystnb"] == {"image": {"alt": ALT}}
 
 
 def test_a_page_links_to_its_notebook_below_the_title() -> None:
@@ -173,7 +186,7 @@ def test_a_book_of_one_lesson(small_book: Path) -> None:
         assert shown in html
     for hidden in ("VBox", "not attempted", "vnd.", "requirejs", "Teaching remark"):
         assert hidden not in html
-    assert 'A "curve" & a line that fall to 3' in Site(small_book / "01_a.html").alternatives
+    assert ALT in Site(small_book / "01_a.html").alternatives
     assert (small_book / "notebooks" / "01_a.ipynb").read_text() == json.dumps(lesson())
 
 

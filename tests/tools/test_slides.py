@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import doctest
 import importlib
 import re
@@ -12,6 +13,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from vendor import plainly
+
+from course_utils import views
 
 # By name: the folder slides/ that the tool writes would make linters take this for a package.
 slides = importlib.import_module("slides")
@@ -28,9 +31,9 @@ def code(
 ) -> nbformat.NotebookNode:
     outputs = []
     if alt:
-        data = {"image/png": PIXEL, "text/plain": alt}
-        metadata = {"image/png": {"alt": alt}}
-        outputs = [new_output("execute_result", data, metadata=metadata, execution_count=1)]
+        picture = views.Picture(base64.b64decode(PIXEL), alt, 1, None)
+        data = {"text/html": picture._repr_html_(), "text/plain": alt}
+        outputs = [new_output("execute_result", data, execution_count=1)]
     elif text:
         outputs = [new_output("stream", name="stdout", text=text)]
     metadata = {"slideshow": {"slide_type": slide}, "tags": list(tags)}

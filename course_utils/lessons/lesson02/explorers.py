@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.collections import LineCollection
@@ -16,21 +15,16 @@ from course_utils import validate, views
 from course_utils.descent import descend
 from course_utils.optimizers import GradientDescent
 from course_utils.problems import Problem, quadratic
+from course_utils.views.controls import RATE, choice_slider, rates_between
 from course_utils.views.explorer import (
-    _FLOOR,
-    _WIDE,
-    RATE,
+    LOSS_FLOOR,
     Explorer,
     Task,
-    _above,
-    _draw_path,
-    _nearest,
-    _number,
-    _path_artists,
-    choice_slider,
-    rates_between,
+    as_written,
+    on_log_axis,
     regime,
 )
+from course_utils.views.paths import move_path, moving_path
 
 # ---------------------------------------------------------------------- lesson 02: the ravine
 
@@ -40,25 +34,8 @@ CONDITIONS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 _RAVINE_START = (-4.0, 1.0)
 
 
-def compute_ravine(lr: float, condition: float, steps: int = 100) -> dict[str, Any]:
-    r"""Run gradient descent on :math:`\frac12 (w_1^2 + \kappa w_2^2)` from (-4, 1).
-
-    Args:
-        lr: η, greater than 0.
-        condition: κ = λmax / λmin, 1 or more; λmin = 1.
-        steps: the number of updates T.
-
-    Returns:
-        lr, condition, limit 2/λmax, best 2/(λmin + λmax), regimes (2,), w (T + 1, 2),
-        parts (T + 1, 2): the loss along each direction, loss (T + 1,).
-
-    Example:
-        >>> data = compute_ravine(0.05, condition=50)
-        >>> data["limit"], data["regimes"]
-        (0.04, ('crawl', 'diverge'))
-    """
-    lr, steps = validate.positive("lr", lr), validate.integer("steps", steps, 1)
-    condition = validate.between("condition", condition, 1, 1e6)
+def _compute_ravine(lr: float, condition: float, steps: int) -> dict[str, Any]:
+    """Along the directions are `regimes` (2,) and `parts` (T + 1, 2), whose sum is the loss."""
     run = descend(_ravine(condition), GradientDescent(), lr, steps)
     with np.errstate(over="ignore", invalid="ignore"):
         parts = 0.5 * np.array([1.0, condition]) * run.params**2
@@ -83,26 +60,20 @@ _ANGLES = np.linspace(0, 2 * np.pi, 97)
 _LEVELS = np.concatenate([np.arange(0.5, 5.1, 0.75), np.arange(6, 22, 1.5)]) ** 2 / 2
 
 
-def ellipses(condition: float) -> np.ndarray:
-    """Return contours of the ravine, shape (levels, points, 2): w1² + κ w2² is constant on each.
-
-    >>> line = ellipses(50.0)[3]
-    >>> bool(np.allclose(line[:, 0] ** 2 + 50 * line[:, 1] ** 2, 2 * _LEVELS[3]))
-    True
-    """
+def _ellipses(condition: float) -> np.ndarray:
+    """Contours of the ravine, shape (levels, points, 2): w1² + κ w2² is constant on each."""
     radius = np.sqrt(2 * _LEVELS)[:, np.newaxis]
     return np.stack(
         [radius * np.cos(_ANGLES), radius * np.sin(_ANGLES) / np.sqrt(condition)], axis=-1
     )
 
 
-def draw_ravine(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
-    """Update the artists of `ravine`; return its state in words."""
+def _draw_ravine(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     steps = np.arange(data["steps"] + 1)
-    artists["contours"].set_segments(ellipses(data["condition"]))
-    _draw_path(artists, *data["w"].T)
+    artists["contours"].set_segments(_ellipses(data["condition"]))
+    move_path(artists, *data["w"].T)
     for name, part in zip(("flat", "steep"), data["parts"].T):
-        artists[name].set_data(steps, _above(part, _FLOOR))
+        artists[name].set_data(steps, on_log_axis(part))
     artists["stable"].set_width(data["limit"])
     artists["unstable"].set_x(data["limit"])
     artists["rate"].set_data([data["lr"]], [0.5])
@@ -114,12 +85,14 @@ def draw_ravine(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
         f"Learning rate {data['lr']:.3g}, condition number {data['condition']:.3g}. "
         f"Flat direction: {flat}; steep direction: {steep}. "
         f"The limit 2/λmax is {data['limit']:.3g}, the best rate 2/(λmin + λmax) is "
-        f"{data['best']:.3g}. Loss after {data['steps']} steps: {_number(data['loss'][-1])}."
+        f"{data['best']:.3g}. Loss after {data['steps']} steps: {as_written(data['loss'][-1])}."
     )
 
 
 def ravine(steps: int = 100, target: float = 0.02, condition: float = 50.0) -> Explorer:
-    """Return the explorer of lesson 02: rate and condition number, path and loss per direction.
+    r"""Return the explorer of lesson 02: rate and condition number, path and loss per direction.
+
+    Gradient descent on :math:`\frac12 (w_1^2 + \kappa w_2^2)` from (-4, 1).
 
     Args:
         steps: updates per run.
@@ -137,13 +110,17 @@ def ravine(steps: int = 100, target: float = 0.02, condition: float = 50.0) -> E
     condition = validate.one_of("condition", condition, CONDITIONS)
     figure, artists = _ravine_figure(steps)
     rates = rates_between(0.001, 3)
+
+    def near(rate: float) -> dict[str, float]:
+        return {"lr": min(rates, key=lambda lr: abs(lr - rate)), "condition": condition}
+
     return Explorer(
         {
             "lr": choice_slider(rates, 0.01, RATE),
             "condition": choice_slider(CONDITIONS, condition, "condition number κ"),
         },
-        lambda lr, condition: compute_ravine(lr, condition, steps),
-        draw_ravine,
+        lambda lr, condition: _compute_ravine(lr, condition, steps),
+        _draw_ravine,
         figure,
         artists,
         task=Task(
@@ -152,9 +129,9 @@ def ravine(steps: int = 100, target: float = 0.02, condition: float = 50.0) -> E
             lambda data: bool(data["condition"] >= condition - 1e-9 and data["loss"][-1] < target),
         ),
         presets={
-            "too small": {"lr": _nearest(rates, 0.2 / condition), "condition": condition},
-            "just right": {"lr": _nearest(rates, 1.75 / condition), "condition": condition},
-            "too large": {"lr": _nearest(rates, 2.05 / condition), "condition": condition},
+            "too small": near(0.2 / condition),
+            "just right": near(1.75 / condition),
+            "too large": near(2.05 / condition),
         },
     )
 
@@ -170,14 +147,14 @@ def _ravine_figure(steps: int) -> tuple[Figure, dict[str, Artist]]:
     contours = left.add_collection(LineCollection([], colors="#BBBBBB", linewidths=0.9))
     left.plot(0, 0, "*", ms=16, color="white", mec=views.BLACK, mew=1.2, zorder=2)
     left.plot(*_RAVINE_START, "o", ms=13, mfc="white", mec=views.BLUE, mew=2.4, zorder=2)
-    right.set(yscale="log", xlim=(-0.02 * steps, 1.02 * steps), ylim=(_FLOOR, 1e6))
+    right.set(yscale="log", xlim=(-0.02 * steps, 1.02 * steps), ylim=(LOSS_FLOOR, 1e6))
     right.set(xlabel=views.STEP_LABEL, ylabel="loss", yticks=10.0 ** np.arange(-12, 7, 6))
     (flat,) = right.plot([], [], "-", color=views.BLUE, zorder=6, label="flat direction")
     (steep,) = right.plot([], [], "--", color=views.VERMILLION, zorder=6, label="steep direction")
     right.legend(loc="upper right", ncols=2, fontsize=11, columnspacing=1)
     titles = {"title": left.set_title("η"), "right title": right.set_title("flat")}
     lines = {"contours": contours, "flat": flat, "steep": steep}
-    return figure, {**lines, **_path_artists(left), **_rate_scale(strip), **titles}
+    return figure, {**lines, **moving_path(left), **_rate_scale(strip), **titles}
 
 
 def _rate_scale(ax: Any) -> dict[str, Artist]:
@@ -195,22 +172,9 @@ def _rate_scale(ax: Any) -> dict[str, Artist]:
 # --------------------------------------------------------------------- lesson 02: the network
 
 
-def compute_network(result: Any, index: int, target: float) -> dict[str, Any]:
-    """Look up the trainings with rate number `index` of a sweep.
-
-    Args:
-        result: a `sweep.Sweep` with "validation_accuracy".
-        index: which rate, 0 to R - 1.
-        target: the validation accuracy to reach.
-
-    Returns:
-        index, lr, loss (S, T) per mini-batch, accuracy (S,) at the end, steps, diverged (S,), and
-        `largest`, the index of the largest rate that reaches the target (None if none does).
-    """
-    target = validate.between("target", target, 0, 1)
-    index = validate.integer("index", index, 0)
-    if index >= len(result.lrs):
-        raise ValueError(f"index must be below {len(result.lrs)}, got {index}")
+def _compute_network(result: Any, index: int, target: float) -> dict[str, Any]:
+    """The trainings with rate number `index`: loss (S, T) per mini-batch, accuracy (S,) at the end;
+    `largest` is the number of the largest rate that reaches the target, or None."""
     return {
         "index": index,
         "lr": float(result.lrs[index]),
@@ -228,11 +192,10 @@ def _largest_good(result: Any, target: float) -> int | None:
     return int(good[np.argmax(lrs[good])]) if len(good) else None
 
 
-def draw_network(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
-    """Update the artists of `network`; return its state in words."""
+def _draw_network(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     steps = np.arange(data["steps"])
     with np.errstate(invalid="ignore", over="ignore"):
-        mean = _above(data["loss"].astype(np.float64).mean(axis=0), _FLOOR)
+        mean = on_log_axis(data["loss"].astype(np.float64).mean(axis=0))
     artists["loss"].set_data(steps, mean)
     accuracy = float(data["accuracy"].mean())
     artists["rate"].set_data([data["lr"]], [accuracy])
@@ -243,7 +206,7 @@ def draw_network(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     note = f" {bad} of {len(data['diverged'])} runs diverged." if bad else ""
     return (
         f"Learning rate {data['lr']:.3g}. After {data['steps']} updates the mini-batch loss is "
-        f"{_number(mean[-10:].mean())} and the validation accuracy {accuracy:.3f} (mean of "
+        f"{as_written(mean[-10:].mean())} and the validation accuracy {accuracy:.3f} (mean of "
         f"{len(data['accuracy'])} seeds, {data['accuracy'].min():.3f} to "
         f"{data['accuracy'].max():.3f}).{note}"
     )
@@ -268,12 +231,12 @@ def network(result: Any = None, *, steps: int = 100, target: float = 0.9) -> Exp
     target = validate.between("target", target, 0, 1)
     if result is None:
         result = _train_many(validate.integer("steps", steps, 1))
-    updates = np.asarray(result.loss).shape[-1]
+    updates, count = np.asarray(result.loss).shape[-1], len(result.lrs)
     figure, artists = _network_figure(result, target)
     return Explorer(
-        {"index": _network_slider(result)},
-        lambda index: compute_network(result, index, target),
-        draw_network,
+        {"index": choice_slider(range(count), count // 4, RATE, result.lrs)},
+        lambda index: _compute_network(result, index, target),
+        _draw_network,
         figure,
         artists,
         task=Task(
@@ -286,23 +249,10 @@ def network(result: Any = None, *, steps: int = 100, target: float = 0.9) -> Exp
 
 
 def _train_many(steps: int) -> Any:
-    from course_utils.experiments.sweep import (
-        sweep,  # its own imports are slow; the other explorers do without
-    )
+    from course_utils.experiments.sweep import sweep  # slow to import; the ravine does without
 
     rates = np.geomspace(0.001, 10, 33)
     return sweep(rates, seeds=range(3), steps=steps, evaluate_on=("validation",))
-
-
-def _network_slider(result: Any) -> widgets.SelectionSlider:
-    options = [(f"{lr:.3g}", i) for i, lr in enumerate(np.asarray(result.lrs))]
-    return widgets.SelectionSlider(
-        options=options,
-        value=len(options) // 4,
-        description=RATE,
-        style={"description_width": "10em"},
-        layout=widgets.Layout(width=_WIDE),
-    )
 
 
 def _network_presets(result: Any) -> dict[str, dict[str, int]]:
@@ -319,7 +269,7 @@ def _network_figure(result: Any, target: float) -> tuple[Figure, dict[str, Artis
     curves = np.asarray(result.loss, dtype=np.float64)
     for curve in curves:
         with np.errstate(invalid="ignore", over="ignore"):
-            left.plot(_above(curve.mean(axis=0), _FLOOR), "-", color="#D8D8D8", lw=1)
+            left.plot(on_log_axis(curve.mean(axis=0)), "-", color="#D8D8D8", lw=1)
     left.set(yscale="log", ylim=(1e-2, 1e2), xlabel=views.STEP_LABEL, ylabel="mini-batch loss")
     note = {"transform": left.transAxes, "ha": "right", "va": "top", "color": views.GRAY}
     left.text(0.98, 0.96, "gray: all rates", **note)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
@@ -21,7 +20,8 @@ from course_utils import schedules, validate, views
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.sweep import Sweep, sweep
 from course_utils.schedules import Schedule
-from course_utils.views.explorer import Explorer, Task, choice_slider, rates_between
+from course_utils.views.controls import choice_slider, menu, rates_between
+from course_utils.views.explorer import Explorer, Task
 
 STEPS = 310
 SEEDS = range(16)
@@ -79,9 +79,6 @@ def design(
         floor: the last rate as a fraction of the peak, above 0 and at most 1.
         steps: length of the run, at least 20.
 
-    Raises:
-        ValueError: if an argument is out of its range.
-
     Example:
         >>> design("linear", 0.5, hold=0.5, floor=0.1, steps=100)([0, 49, 75, 100])
         array([0.5  , 0.5  , 0.275, 0.05 ])
@@ -134,28 +131,14 @@ def best_constant(steps: int = STEPS) -> dict[str, Any]:
     return {
         "lr": best.lr,
         "loss": table.final("validation_loss")[best],
-        "curve": _smooth(table.loss[best].mean(axis=0)),
+        "curve": views.running_mean(table.loss[best].mean(axis=0), _SMOOTH),
     }
 
 
-def compute_designer(
-    family: str, lr: float, warmup: float, hold: float, floor: float, steps: int = STEPS
+def _compute(
+    family: str, lr: float, warmup: float, hold: float, floor: float, steps: int
 ) -> dict[str, Any]:
-    """Train under one design and compare it with the best constant rate.
-
-    Args:
-        family, lr, warmup, hold, floor, steps: as in `design`.
-
-    Returns:
-        schedule, lr (T,) as used, area (sum of the rates), loss (S, T) per mini-batch, final (S,)
-        validation losses, constant (what `best_constant` returns), gain and gain_error (how much
-        lower than the best constant, paired by seed, and its standard error), diverged (S,), steps.
-
-    Example:
-        >>> data = compute_designer("cosine", 0.5, 0.0, 0.0, 0.01, steps=20)
-        >>> data["loss"].shape, data["lr"].sum() == data["area"]
-        ((16, 20), np.True_)
-    """
+    """Rates as used, losses (S, T) and (S,), and how much lower than the best constant, paired."""
     schedule = design(family, lr, warmup, hold, floor, steps)
     table = train_under([schedule], steps)
     constant = best_constant(steps)
@@ -175,40 +158,21 @@ def compute_designer(
     }
 
 
-def beats_constant(data: Mapping[str, Any]) -> bool:
-    """Return whether the design is better by more than two standard errors.
-
-    >>> beats_constant({"gain": 0.03, "gain_error": 0.01})
-    True
-    """
+def _beats_constant(data: Mapping[str, Any]) -> bool:
     return bool(data["gain"] > 2 * data["gain_error"])
 
 
-def preview_designer(artists: Mapping[str, Artist], *, steps: int = STEPS, **values: Any) -> None:
-    """Show the schedule of a design, which follows the hand while the networks still train.
-
-    Args:
-        artists: those of `schedule_designer`.
-        steps: updates of every run.
-        values: the arguments of `design`.
-
-    Example:
-        >>> explorer = schedule_designer(steps=20)
-        >>> preview_designer(explorer.artists, steps=20, family="constant", lr=0.5)
-        >>> explorer.artists["left title"].get_text()
-        'Σ rate = 10.0'
-        >>> explorer.close()
-    """
+def _preview(artists: Mapping[str, Artist], *, steps: int, **values: Any) -> None:
+    """Show the schedule of a design, which follows the hand while the networks still train."""
     schedule = design(**values, steps=steps)
     _draw_schedule(artists, schedule(np.arange(steps)), schedule.area(steps))
     artists["right title"].set_text("training …")
 
 
-def draw_designer(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
-    """Update the artists of `schedule_designer`; return its state in words."""
+def _draw(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     steps = np.arange(data["steps"])
     _draw_schedule(artists, data["lr"], data["area"])
-    curves = np.array([_smooth(row) for row in data["loss"]])
+    curves = views.running_mean(data["loss"], _SMOOTH)
     curves = np.nan_to_num(curves, nan=1e3, posinf=1e3).clip(0, 1e3)
     artists["mean"].set_data(steps, curves.mean(axis=0))
     artists["band"].set_verts([_polygon(steps, curves.min(axis=0), curves.max(axis=0))])
@@ -245,11 +209,6 @@ def _in_words(data: Mapping[str, Any], final: float) -> str:
     )
 
 
-def _smooth(curve: np.ndarray) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        return views.running_mean(np.asarray(curve, dtype=float), _SMOOTH)
-
-
 def _polygon(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.column_stack([np.append(x, x[::-1]), np.append(low, high[::-1])])
 
@@ -276,35 +235,26 @@ def schedule_designer(steps: int = STEPS) -> Explorer:
     figure, artists = _designer_figure(steps, constant)
     return Explorer(
         {
-            "family": _family_menu(),
+            "family": menu(FAMILIES, "constant", "family"),
             "lr": choice_slider(rates_between(0.05, 1.5), constant["lr"], "peak rate η"),
             "warmup": choice_slider(WARMUPS, 0.0, "warm-up (share)"),
             "hold": choice_slider(HOLDS, 0.0, "hold at the peak"),
             "floor": choice_slider(FLOORS, 0.01, "last rate / peak"),
         },
-        lambda **values: compute_designer(**values, steps=steps),
-        draw_designer,
+        partial(_compute, steps=steps),
+        _draw,
         figure,
         artists,
         task=Task(
             f"Beat the best constant rate ({constant['lr']:g}): a validation loss that is lower "
             "by more than two standard errors over 16 paired runs.",
-            beats_constant,
+            _beats_constant,
         ),
         presets={
             "too small": {"family": "exponential", "lr": 0.3, "floor": 0.001},
             "too large": {"family": "linear", "lr": 1.4, "floor": 0.01},
         },
-        preview=partial(preview_designer, steps=steps),
-    )
-
-
-def _family_menu() -> widgets.Dropdown:
-    return widgets.Dropdown(
-        options=[(name, name) for name in FAMILIES],
-        value="constant",
-        description="family",
-        style={"description_width": "10em"},
+        preview=partial(_preview, steps=steps),
     )
 
 

@@ -36,7 +36,7 @@ def curves(title: str, variants: Mapping[str, Schedule], steps: int = 401) -> Pi
     fig, ax = views.subplots(size=(10, 2.5))
     t = np.arange(steps)
     for i, (label, schedule) in enumerate(variants.items()):
-        ax.step(t, schedule(t), where="post", label=label, **views.line_style(i))
+        ax.step(t, schedule(t), where="post", label=views.as_label(label), **views.line_style(i))
     ax.set(xlabel=views.STEP_LABEL, ylabel="learning\nrate")
     low, high = ax.get_ylim()
     ax.set_ylim(min(low, -0.04 * high), high)  # zero is where it can be seen
@@ -68,7 +68,9 @@ def gallery(panels: Mapping[str, Mapping[str, Schedule]], alt: str, steps: int =
     axes, t = np.atleast_2d(axes), np.arange(steps)
     for ax, (name, lines) in zip(axes.flat, panels.items()):
         for i, (label, schedule) in enumerate(lines.items()):
-            ax.step(t, schedule(t), where="post", label=label or None, **views.line_style(i))
+            ax.step(
+                t, schedule(t), where="post", label=views.as_label(label), **views.line_style(i)
+            )
         ax.set_title(name)
         views.legend(ax)
     axes.flat[0].set_ylim(-0.035, 0.165)
@@ -100,11 +102,13 @@ def trainings(table: Sweep, labels: Sequence[str], title: str, alt: str) -> Pict
     fig, (above, below) = views.subplots(2, 1, size=(10, 5), height_ratios=(3, 1.4), sharex=True)
     at, loss = table.metrics["step"], table.metrics["train_loss"]
     for i, label in enumerate(labels):
-        above.plot(at, loss[i].mean(axis=0), label=label, **views.line_style(i))
+        style = views.line_style(i)
+        above.plot(at, loss[i].mean(axis=0), label=views.as_label(label), **style)
         low, high = loss[i].min(axis=0), loss[i].max(axis=0)
         above.fill_between(at, low, high, color=views.color(i), alpha=0.15, lw=0)
-        below.step(np.arange(table.lr.shape[1]), table.lr[i], where="post", **views.line_style(i))
-    above.set(ylabel="training loss", ylim=(0, 1.5 * np.nanmax(loss)))
+        below.step(np.arange(table.lr.shape[1]), table.lr[i], where="post", **style)
+    top = np.max(loss, where=np.isfinite(loss), initial=0.0) or 1.0
+    above.set(ylabel="training loss", ylim=(0, 1.5 * top))
     above.legend(loc="upper center", ncol=2)
     above.set_title(title)
     below.set(xlabel=views.STEP_LABEL, ylabel="learning\nrate", yscale="log")
@@ -144,13 +148,9 @@ def intervals(
     for ax in axes:
         ax.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
     views.suptitle(fig, title)
-    told = "; ".join(
-        f"{group}: "
-        + ", ".join(f"{n} {mean:+.1f} ± {error:.1f}" for n, (mean, error) in rows.items())
-        for group, rows in values.items()
-    )
+    numbers = "; ".join(f"{group}: {_in_words(rows)}" for group, rows in values.items())
     return views.with_alt(
-        fig, alt=f"{title}. {xlabel}, mean and standard error: {told}.", scale=1.2
+        fig, alt=f"{title}. {xlabel}, mean and standard error: {numbers}.", scale=1.2
     )
 
 
@@ -164,7 +164,7 @@ def over_rates(
     """Return the test accuracy against the peak rate, one panel per comparison.
 
     Args:
-        comparisons: title of the panel -> `decay_study.Comparison`.
+        comparisons: title of the panel -> `families.Comparison`.
         names: the families to draw.
         title, alt: the finding, and the text alternative.
 
@@ -179,10 +179,9 @@ def over_rates(
     for ax, (group, comparison) in zip(axes, comparisons.items()):
         for i, name in enumerate(names):
             accuracy = comparison.metrics["test_accuracy"][comparison.row(name)].mean(axis=1)
-            label = name if ax is axes[0] else None
-            ax.semilogx(
-                comparison.rates, accuracy, marker="osD^"[i % 4], label=label, **views.line_style(i)
-            )
+            label = views.as_label(name) if ax is axes[0] else None
+            style = {"marker": "osD^"[i % 4], **views.line_style(i)}
+            ax.semilogx(comparison.rates, accuracy, label=label, **style)
         ax.set(xlabel="peak learning rate", ylim=(0.7, 1.0))
         _rate_ticks(ax)
         ax.set_title(group)
@@ -258,7 +257,7 @@ def over_peaks(rates: Any, values: Mapping[str, tuple[str, Any, Any]], alt: str)
 
 
 def strips(
-    flights: Mapping[int, Run],
+    runs: Mapping[int, Run],
     announced: Mapping[int, Schedule],
     updates_per_epoch: int,
     title: str,
@@ -266,7 +265,7 @@ def strips(
     """Return the recorded rates of several programs (solid) over the announced ones (dashed).
 
     Args:
-        flights: number of the strip -> the `Run` of its program.
+        runs: number of the strip -> the `Run` of its program.
         announced: number of the strip -> the schedule that it announces.
         updates_per_epoch: for the axis.
         title: the finding.
@@ -274,14 +273,14 @@ def strips(
     Example:
         >>> from course_utils.run import Run
         >>> from course_utils.schedules import constant
-        >>> flight = Run([0.1, 0.1], [4.0, 1.0], [4.0, 2.0], 0.5)
-        >>> strips({1: flight}, {1: constant(0.2)}, 1, "Half").alt
+        >>> one = Run([0.1, 0.1], [4.0, 1.0], [4.0, 2.0], 0.5)
+        >>> strips({1: one}, {1: constant(0.2)}, 1, "Half").alt
         'Half. Recorded rates at every eighth of the run: strip 1: 0.1, ...'
     """
-    rows = -(-len(flights) // 2)
+    rows = -(-len(runs) // 2)
     fig, axes = views.subplots(rows, 2, size=(12, 0.5 + 2.3 * rows), sharex=True, sharey=True)
     axes = np.atleast_2d(axes)
-    for ax, (number, run) in zip(axes.flat, flights.items()):
+    for ax, (number, run) in zip(axes.flat, runs.items()):
         t = np.arange(run.steps)
         epoch = t / updates_per_epoch
         ax.step(epoch, announced[number](t), where="post", color=views.GRAY, ls="--", lw=1.6)
@@ -289,8 +288,8 @@ def strips(
         ax.set_title(f"Strip {number}")
     _outer_labels(axes, f"epoch ({updates_per_epoch} updates each)", views.RATE_LABEL)
     views.suptitle(fig, title)
-    told = "; ".join(f"strip {n}: {_eighths(run.lr)}" for n, run in flights.items())
-    return views.with_alt(fig, alt=f"{title}. Recorded rates at every eighth of the run: {told}.")
+    rates = "; ".join(f"strip {n}: {_eighths(run.lr)}" for n, run in runs.items())
+    return views.with_alt(fig, alt=f"{title}. Recorded rates at every eighth of the run: {rates}.")
 
 
 def _eighths(lr: np.ndarray) -> str:

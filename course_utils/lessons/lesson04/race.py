@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -22,9 +21,10 @@ from course_utils import validate, views
 from course_utils.optimizers import Adagrad, Adam, GradientDescent, Optimizer, RMSprop
 from course_utils.problems import Problem
 from course_utils.run import Run
+from course_utils.views.controls import RATE, choice_slider, menu
 from course_utils.views.explorer import Explorer, Task
 
-Field = Callable[[np.ndarray], np.ndarray]
+Function = Callable[[np.ndarray], np.ndarray]
 """Points (..., d) -> their losses (...), or their gradients (..., d)."""
 RATES = np.geomspace(1e-3, 10, 33)
 """The rates of the explorer: eight per decade."""
@@ -62,7 +62,7 @@ _TASKS = {
         lambda data: (
             data["surface"].startswith("A-B-C")
             and data["rotation"] == 0
-            and data["now"]["RMSprop"] < data["now"]["Adam"]
+            and data["at_this_rate"]["RMSprop"] < data["at_this_rate"]["Adam"]
         ),
     ),
     "momentum beats both": (
@@ -71,7 +71,7 @@ _TASKS = {
         lambda data: (
             data["rule"] == "momentum"
             and data["best"]["momentum"] < min(data["best"]["Adam"], data["best"]["RMSprop"])
-            and data["now"]["momentum"] == data["best"]["momentum"]
+            and data["at_this_rate"]["momentum"] == data["best"]["momentum"]
         ),
     ),
 }
@@ -128,8 +128,8 @@ def steps_to_arrive(
 
 def _arrivals(
     optimizer: Optimizer,
-    loss: Field,
-    gradient: Field,
+    loss: Function,
+    gradient: Function,
     w: np.ndarray,
     rates: np.ndarray,
     steps: int,
@@ -149,7 +149,7 @@ def _arrivals(
 # --------------------------------------------------------------------------------- the explorer
 
 
-def _surfaces(names: Iterable[str]) -> tuple[Field, Field, np.ndarray]:
+def _surfaces(names: Iterable[str]) -> tuple[Function, Function, np.ndarray]:
     """Loss, gradient and starting points (surfaces, angles, rates, 2), for all places at once."""
     turns = np.stack([_turn(angle) for angle in ANGLES])
     curvatures = np.array([SURFACES[name] for name in names])
@@ -206,30 +206,14 @@ def _turn(degrees: float) -> np.ndarray:
 def compute_race(surface: str, rotation: int, rule: str, index: int) -> dict[str, Any]:
     """Run one rule at one rate on a turned surface, beside the results of all rules and rates.
 
-    Args:
-        surface: a key of `SURFACES`.
-        rotation: degrees, one of `ANGLES`.
-        rule: a key of `RULES`.
-        index: which of `RATES`, 0 to 32.
-
-    Returns:
-        surface, rotation, rule, lr, w (T + 1, 2), steps (dict from rule to the steps to arrive at
-        every rate), now (at this rate), best (at the best rate), best_lr.
-
-    Raises:
-        TypeError, ValueError: if an argument is not as described.
+    The arguments are values of the controls of `race`. Steps are those until the loss stays below
+    the target: `steps` has them for each rule at every rate.
 
     Example:
         >>> data = compute_race("A-B-C surface: curvatures 100 and 0.01", 45, "momentum", 12)
-        >>> round(data["lr"], 4), data["now"]["momentum"], data["best"]["Adam"]
+        >>> round(data["lr"], 4), data["at_this_rate"]["momentum"], data["best"]["Adam"]
         (0.0316, 609.0, inf)
     """
-    validate.one_of("surface", surface, SURFACES)
-    validate.one_of("rotation", rotation, ANGLES)
-    validate.one_of("rule", rule, RULES)
-    index = validate.integer("index", index, minimum=0)
-    if index >= len(RATES):
-        raise ValueError(f"index must be below {len(RATES)}, got {index}")
     place = list(SURFACES).index(surface), ANGLES.index(rotation)
     steps = {name: table[place] for name, table in _table().items()}
     return {
@@ -239,7 +223,7 @@ def compute_race(surface: str, rotation: int, rule: str, index: int) -> dict[str
         "lr": float(RATES[index]),
         "w": _paths(surface, rule)[place[1], index].copy(),  # the cache keeps its own
         "steps": steps,
-        "now": {name: float(row[index]) for name, row in steps.items()},
+        "at_this_rate": {name: float(row[index]) for name, row in steps.items()},
         "best": {name: float(row.min()) for name, row in steps.items()},
         "best_lr": {name: float(RATES[row.argmin()]) for name, row in steps.items()},
     }
@@ -269,24 +253,25 @@ def draw_race(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     artists["start"].set_data(*path[:1].T)
     for name, row in data["steps"].items():
         artists[name].set_data(RATES, np.where(np.isfinite(row), row, np.nan))
-    now = data["now"][data["rule"]]
-    artists["chosen"].set_data([data["lr"]], [min(now, 1.25 * STEPS)])
+    at_this_rate = {name: _in_words(steps) for name, steps in data["at_this_rate"].items()}
+    steps = data["at_this_rate"][data["rule"]]
+    artists["chosen"].set_data([data["lr"]], [min(steps, 1.25 * STEPS)])
     artists["title"].set_text(f"{data['rule']}, rate {data['lr']:.3g}")
-    artists["right title"].set_text(f"turned by {data['rotation']}°: {_told(now)}")
+    artists["right title"].set_text(f"turned by {data['rotation']}°: {at_this_rate[data['rule']]}")
     best = ", ".join(
-        f"{name} {_told(steps)}"
+        f"{name} {_in_words(steps)}"
         + (f" (rate {data['best_lr'][name]:.3g})" if np.isfinite(steps) else "")
         for name, steps in data["best"].items()
     )
     return (
         f"{data['surface']}, turned by {data['rotation']}°. {data['rule']} at rate "
-        f"{data['lr']:.3g}: {_told(now)}. RMSprop and Adam at this rate: "
-        f"{_told(data['now']['RMSprop'])}, {_told(data['now']['Adam'])}. Each at its best rate: "
+        f"{data['lr']:.3g}: {at_this_rate[data['rule']]}. RMSprop and Adam at this rate: "
+        f"{at_this_rate['RMSprop']}, {at_this_rate['Adam']}. Each at its best rate: "
         f"{best}. (Steps until the loss stays below {LEVEL}.)"
     )
 
 
-def _told(steps: float) -> str:
+def _in_words(steps: float) -> str:
     return f"{steps:.0f} steps" if np.isfinite(steps) else "never"
 
 
@@ -305,23 +290,12 @@ def race(task: str = "RMSprop beats Adam") -> Explorer:
     """
     text, reached = _TASKS[validate.one_of("task", task, _TASKS)]
     figure, artists = _race_figure()
-    wide = {
-        "style": {"description_width": "9em"},
-        "layout": widgets.Layout(width="min(100%, 46em)"),
-    }
-    rates = [(f"{rate:.3g}", i) for i, rate in enumerate(RATES)]
     return Explorer(
         {
-            "surface": widgets.Dropdown(options=_pairs(SURFACES), description="surface", **wide),
-            "rotation": widgets.SelectionSlider(
-                options=_pairs(ANGLES), description="turned by (°)", **wide
-            ),
-            "rule": widgets.Dropdown(
-                options=_pairs(RULES), value="Adam", description="optimizer", **wide
-            ),
-            "index": widgets.SelectionSlider(
-                options=rates, value=24, description="learning rate η", **wide
-            ),
+            "surface": menu(SURFACES, next(iter(SURFACES)), "surface"),
+            "rotation": choice_slider(ANGLES, ANGLES[0], "turned by (°)"),
+            "rule": menu(RULES, "Adam", "optimizer"),
+            "index": choice_slider(range(len(RATES)), 24, RATE, labels=RATES),
         },
         compute_race,
         draw_race,
@@ -334,11 +308,6 @@ def race(task: str = "RMSprop beats Adam") -> Explorer:
             "RMSprop on its floor": {"rotation": 0, "rule": "RMSprop", "index": 20},
         },
     )
-
-
-def _pairs(values: Iterable[Any]) -> list[tuple[str, Any]]:
-    """Options of a widget: the label and the value of each."""
-    return [(str(value), value) for value in values]
 
 
 def _race_figure() -> tuple[Figure, dict[str, Artist]]:
@@ -390,7 +359,9 @@ def draw_steps(ax: Axes, rates: Any, results: Mapping[str, np.ndarray], budget: 
     budget = validate.integer("budget", budget, minimum=1)
     for i, (name, steps) in enumerate(results.items()):
         shown = np.where(np.isfinite(steps), steps, np.nan)
-        ax.loglog(rates, shown, marker="os^DvP*"[i % 7], label=name, **views.line_style(i))
+        ax.loglog(
+            rates, shown, marker="os^DvP*"[i % 7], label=views.as_label(name), **views.line_style(i)
+        )
     ax.axhline(budget, color=views.GRAY, lw=1, ls="-")
     ax.text(
         0.02, 1.08 * budget, f"never in {budget} steps", color=views.GRAY,
@@ -410,9 +381,6 @@ def draw_acting(ax: Axes, run: Run, labels: Sequence[str]) -> Axes:
         run: a run of `descend` with an adaptive rule, so that `metrics["scale"]` is there.
         labels: one per parameter.
 
-    Raises:
-        ValueError: if the run has no recorded scale, or not one label per parameter.
-
     Example:
         >>> from course_utils.descent import descend
         >>> from course_utils.problems import quadratic
@@ -427,7 +395,7 @@ def draw_acting(ax: Axes, run: Run, labels: Sequence[str]) -> Axes:
     if len(labels) != acting.shape[1]:
         raise ValueError(f"labels must hold {acting.shape[1]} texts, got {list(labels)}")
     for i, label in enumerate(labels):
-        ax.semilogy(acting[:, i], label=label, **views.line_style(i))
+        ax.semilogy(acting[:, i], label=views.as_label(label), **views.line_style(i))
     ax.set(xlabel=views.STEP_LABEL, ylabel="effective rate")
     views.log_ticks(ax.yaxis, 5)
     return ax

@@ -12,7 +12,6 @@ from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -32,6 +31,7 @@ from course_utils.schedules import (
     inverse_sqrt,
     with_warmup,
 )
+from course_utils.views.controls import choice_slider, menu
 from course_utils.views.explorer import Explorer, Task
 
 CURVATURE = 100.0
@@ -256,25 +256,14 @@ def _table(rule: str) -> dict[tuple[str, float, int], tuple[np.ndarray, np.ndarr
 def compute_burst(rule: str, lr: float, warmup: int, shape: str) -> dict[str, Any]:
     """Look up one run on the curved valley, with its meter and its bursts.
 
-    Args:
-        rule: a key of `RULES`.
-        lr: one of `RATES`.
-        warmup: one of `WARMUPS`.
-        shape: a key of `SHAPES`.
-
-    Returns:
-        rule, lr, warmup, shape, off (T + 1,), rates (T,), meter (T,), threshold, bursts (steps),
-        crossed (first step above the threshold, or None), final_loss.
+    The arguments are values of the controls of `burst_meter`. `off` (T + 1,) is the distance from
+    the valley floor, `crossed` the first step at which the meter is above its threshold, or None.
 
     Example:
         >>> data = compute_burst("Lee's σ, mean of all squares", 0.1, 0, "constant")
         >>> data["crossed"], data["bursts"]
         (209, [344, 628, 982, 1386, 1832])
     """
-    validate.one_of("rule", rule, RULES)
-    validate.one_of("lr", lr, RATES)
-    validate.one_of("warmup", warmup, WARMUPS)
-    validate.one_of("shape", shape, SHAPES)
     path, rates, level = _table(rule)[shape, lr, warmup]
     off, limit = distance(path), RULES[rule].threshold
     above = np.flatnonzero(level > limit)
@@ -312,12 +301,12 @@ def draw_burst(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     artists["limit"].set_ydata([data["threshold"]] * 2)
     artists["rate"].set_data(steps, data["rates"])
     count, final = len(data["bursts"]), data["final_loss"]
-    told = f"{count} burst{'' if count == 1 else 's'}"
-    artists["title"].set_text(f"{data['rule']}: {told}, final loss {final:.1e}")
+    bursts = f"{count} burst{'' if count == 1 else 's'}"
+    artists["title"].set_text(f"{data['rule']}: {bursts}, final loss {final:.1e}")
     crossed = "never" if data["crossed"] is None else f"first at step {data['crossed']}"
     return (
         f"{data['rule']}, peak rate {data['lr']:g}, warm-up {data['warmup']} steps, then "
-        f"{data['shape']}: the meter crosses {data['threshold']:.0f} {crossed}; {told}"
+        f"{data['shape']}: the meter crosses {data['threshold']:.0f} {crossed}; {bursts}"
         + (f", at steps {', '.join(map(str, data['bursts'][:5]))}" if count else "")
         + f"; final loss {final:.1e}."
     )
@@ -334,24 +323,12 @@ def burst_meter() -> Explorer:
         >>> explorer.close()
     """
     figure, artists = _figure()
-    wide = {
-        "style": {"description_width": "9em"},
-        "layout": widgets.Layout(width="min(100%, 46em)"),
-    }
-    rates = [(f"{rate:g}", rate) for rate in RATES]
-    rises = [(str(steps), steps) for steps in WARMUPS]
     return Explorer(
         {
-            "rule": widgets.Dropdown(
-                options=[(name, name) for name in RULES], description="optimizer", **wide
-            ),
-            "lr": widgets.SelectionSlider(
-                options=rates, value=0.1, description="peak rate η", **wide
-            ),
-            "warmup": widgets.SelectionSlider(options=rises, description="warm-up (steps)", **wide),
-            "shape": widgets.Dropdown(
-                options=[(name, name) for name in SHAPES], description="then", **wide
-            ),
+            "rule": menu(RULES, next(iter(RULES)), "optimizer"),
+            "lr": choice_slider(RATES, 0.1, "peak rate η"),
+            "warmup": choice_slider(WARMUPS, WARMUPS[0], "warm-up (steps)"),
+            "shape": menu(SHAPES, next(iter(SHAPES)), "then"),
         },
         compute_burst,
         draw_burst,
@@ -416,7 +393,7 @@ def draw_meter(ax: Axes, meters: Mapping[str, Any], limit: float, step: Any = No
     for i, (label, values) in enumerate(meters.items()):
         values = np.asarray(values, dtype=float)
         at = np.arange(len(values)) if step is None else np.asarray(step)
-        ax.semilogy(at, values, label=label, lw=1.3, **views.line_style(i))
+        ax.semilogy(at, values, label=views.as_label(label), lw=1.3, **views.line_style(i))
     ax.axhline(limit, color=views.BLACK, lw=1.6, ls=(0, (4, 2)))
     ax.set(xlabel=views.STEP_LABEL, ylabel="rate / σ × curvature")
     views.log_ticks(ax.yaxis)

@@ -18,6 +18,7 @@ from course_utils.experiments.cifar_runs import Result
 from course_utils.experiments.datasets import Data
 from course_utils.experiments.training import evaluate
 from course_utils.views.explorer import Explorer
+from course_utils.views.figure import check_axes
 
 _TOP = 6.0
 """Where a linear loss axis ends: above ln 100, below the first leaps of runs that die."""
@@ -38,9 +39,6 @@ def contact_sheet(data: Data, rows: int = 3, cols: int = 8) -> views.Picture:
         data: images of 32 x 32 bytes, from `cifar100` or `synthetic_cifar100`.
         rows: of the sheet.
         cols: of the sheet.
-
-    Raises:
-        ValueError: if the data are no images of bytes.
 
     Example:
         >>> import tempfile
@@ -85,9 +83,6 @@ def per_epoch(result: Result, metric: str) -> tuple[np.ndarray, np.ndarray]:
         result: a recorded run.
         metric: "loss" (ten means per epoch), "epoch_loss" (one), or one of `result.metrics`.
 
-    Raises:
-        ValueError: if the run has no such metric.
-
     Example:
         >>> from course_utils.experiments.cifar_runs import Plan
         >>> step, four = np.arange(4), np.array([4.0, 2.0, 1.0, 1.0])
@@ -124,19 +119,18 @@ def epoch_curves(
         epochs: show only so many.
         order: all labels that have a color; a line keeps it when others are left out.
 
-    Raises:
-        ValueError: if there is no such metric.
-
     Example:
         >>> epoch_curves(views.subplots()[1], {}, "test_accuracy").get_ylabel()
         'test accuracy'
     """
+    check_axes(ax)
     order = list(order or runs)
     for label, seeds in runs.items():
-        i = order.index(label)
+        i = order.index(validate.one_of("label", label, order))
         x, table, longer = _aligned(seeds, metric)
         look = _look(metric, i)
-        ax.plot(x, table.mean(axis=0), label=f"{label} ({_seeds(len(seeds))})", **look)
+        name = views.as_label(f"{label} ({_seeds(len(seeds))})")
+        ax.plot(x, table.mean(axis=0), label=name, **look)
         if len(seeds) > 1:
             low, high = table.min(axis=0), table.max(axis=0)
             ax.fill_between(x, low, high, color=views.color(i), alpha=0.18, lw=0)
@@ -174,9 +168,6 @@ def dead_layers(ax: Axes, result: Result) -> Axes:
         ax: where to draw.
         result: a run that was recorded with the measure "dead".
 
-    Raises:
-        ValueError: if the run was recorded without it.
-
     Example:
         >>> one = np.zeros(1)
         >>> metrics = {"step": np.array([0, 5]), "dead": np.array([[0.0, 0.5], [1.0, 1.0]])}
@@ -185,6 +176,7 @@ def dead_layers(ax: Axes, result: Result) -> Axes:
         >>> dead_layers(views.subplots()[1], run).images[0].get_array().shape
         (2, 2)
     """
+    check_axes(ax)
     validate.one_of("metric", "dead", result.metrics)
     dead, step = result.metrics["dead"].T, result.metrics["step"]
     half = (step[1] - step[0]) / 2
@@ -202,33 +194,11 @@ def dead_layers(ax: Axes, result: Result) -> Axes:
 # --------------------------------------------------------------------------- the article's figure
 
 
-def compute_article(
+def _compute_article(
     results: Sequence[Result], shown: Sequence[bool], epochs: int, log: bool
 ) -> dict[str, Any]:
-    """Choose what `article` draws.
-
-    Args:
-        results: recorded runs of several rates.
-        shown: for every rate, smallest first, whether to show it.
-        epochs: how many.
-        log: whether the losses have a logarithmic axis.
-
-    Returns:
-        "runs" (label -> results), "order" (all labels), "epochs", "log", and "last": label ->
-        (training loss, test accuracy, epoch, seeds) where the shown part ends, means over the
-        seeds that are so long.
-
-    Raises:
-        ValueError: if `shown` has another length than there are rates.
-
-    Example:
-        >>> compute_article([], [], epochs=1, log=False)["last"]
-        {}
-    """
+    """`last`: label -> training loss, test accuracy, epoch and seeds where the shown part ends."""
     rates = by_rate(results)
-    if len(shown) != len(rates):
-        raise ValueError(f"shown must have {len(rates)} entries, got {len(shown)}")
-    epochs = validate.integer("epochs", epochs, minimum=1)
     runs = {f"{lr:g}": rates[lr] for lr, on in zip(rates, shown) if on}
     last = {}
     for label, seeds in runs.items():
@@ -238,11 +208,10 @@ def compute_article(
         accuracy = np.mean([per_epoch(result, "test_accuracy")[1][end] for result in there])
         last[label] = float(loss), float(accuracy), end, len(there)
     order = [f"{lr:g}" for lr in rates]
-    return {"runs": runs, "epochs": epochs, "log": bool(log), "last": last, "order": order}
+    return {"runs": runs, "epochs": epochs, "log": log, "last": last, "order": order}
 
 
-def draw_article(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
-    """Move the lines of `article`; return what they show in words."""
+def _draw_article(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     for label in data["order"]:
         for metric in _PANELS:
             x, mean, longer = _until(data["runs"].get(label, []), metric, data["epochs"])
@@ -317,9 +286,6 @@ def article(results: Sequence[Result]) -> Explorer:
     Args:
         results: recorded runs of at least one rate.
 
-    Raises:
-        ValueError: if there are none.
-
     Example:
         >>> article([])
         Traceback (most recent call last):
@@ -347,7 +313,7 @@ def article(results: Sequence[Result]) -> Explorer:
     right.set_ylim(0, 1.05 * best)
 
     def compute(epochs: int, log: bool, **shown: bool) -> dict[str, Any]:
-        return compute_article(results, list(shown.values()), epochs, log)
+        return _compute_article(results, list(shown.values()), epochs, log)
 
     def only(*chosen: float) -> dict[str, bool]:
         return {f"rate {lr:g}": lr in chosen for lr in rates}
@@ -355,7 +321,7 @@ def article(results: Sequence[Result]) -> Explorer:
     return Explorer(
         controls,
         compute,
-        draw_article,
+        _draw_article,
         figure,
         artists,
         presets={
@@ -376,9 +342,6 @@ class Watch:
         data: what is trained on; loss and accuracy are those of the first examples of its training
             and test splits.
         examples: how many of each.
-
-    Raises:
-        ValueError: if examples is below 1.
 
     Example:
         >>> from course_utils.experiments.datasets import digits

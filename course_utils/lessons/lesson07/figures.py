@@ -14,6 +14,7 @@ from course_utils.experiments.range_test import RangeTest
 from course_utils.experiments.sweep import Basin
 from course_utils.lessons.lesson07.studies import Table, accuracy_at
 from course_utils.lessons.lesson07.weight_decay import Map
+from course_utils.views.figure import check_axes
 
 _RULE_MARKS = "vs^"
 
@@ -41,14 +42,12 @@ class _AsSweep:
         return Basin(low, high, self.table.edge(metric))
 
 
-def curve(
-    ax: Axes, table: Table, metric: str, label: str | None = None, **options: Any
-) -> Axes:  # fmt: skip
+def curve(ax: Axes, table: Table, metric: str, label: str | None = None, **options: Any) -> Axes:
     """Draw a metric of a recorded table against the rate: mean and range of the seeds.
 
     Args:
         ax: where to draw.
-        table: from `choice_study`.
+        table: from `studies`.
         metric: one of `table.metrics`.
         label: of the line.
         options: of `views.sensitivity_curve`.
@@ -80,7 +79,7 @@ def range_tests(
         >>> ax.get_xscale(), len(ax.lines)
         ('log', 2)
     """
-    ax.set_xscale("log")
+    check_axes(ax).set_xscale("log")
     for i, test in enumerate(tests):
         label = "smoothed loss, one line per seed" if i == 0 else None
         ax.plot(
@@ -90,7 +89,7 @@ def range_tests(
     for i, (rule, rates) in enumerate(chosen.items()):
         height = np.full(len(rates), -0.12 * top * (i + 1))
         look = {"marker": _RULE_MARKS[i % 3], "color": views.color(i + 1), "ls": "", "ms": 8}
-        ax.plot(rates, height, label=rule, alpha=0.8, **look)
+        ax.plot(rates, height, label=views.as_label(rule), alpha=0.8, **look)
     ax.set(
         xlabel=views.RATE_LABEL, ylabel="loss", ylim=(-0.12 * top * (len(chosen) + 1), 1.7 * top)
     )
@@ -104,7 +103,7 @@ def readings(ax: Axes, table: Table, chosen: Mapping[str, Sequence[float]]) -> A
 
     Args:
         ax: where to draw.
-        table: full runs, from `choice_study.table`.
+        table: full runs, from `studies.table`.
         chosen: as in `range_tests`.
 
     Example:
@@ -117,7 +116,7 @@ def readings(ax: Axes, table: Table, chosen: Mapping[str, Sequence[float]]) -> A
     curve(ax, table, "test_accuracy", index=0)
     for i, (rule, rates) in enumerate(chosen.items()):
         look = {"marker": _RULE_MARKS[i % 3], "color": views.color(i + 1), "ls": "", "ms": 9}
-        ax.plot(rates, accuracy_at(table, rates), label=rule, **look)
+        ax.plot(rates, accuracy_at(table, rates), label=views.as_label(rule), **look)
     ax.set(ylabel="test accuracy of a full run", ylim=(0.7, 1.0))
     return ax
 
@@ -127,7 +126,7 @@ def decay_map(ax: Axes, one: Map, top: float = 1.2) -> Axes:
 
     Args:
         ax: where to draw.
-        one: from `regularization_study`.
+        one: from `weight_decay`.
         top: losses from here on have the darkest shade.
 
     Example:
@@ -138,7 +137,7 @@ def decay_map(ax: Axes, one: Map, top: float = 1.2) -> Axes:
         ['0', '0.1']
     """
     shown = np.minimum(one.mean, top)
-    image = ax.imshow(shown, origin="lower", aspect="auto", cmap="viridis_r", vmax=top)
+    image = check_axes(ax).imshow(shown, origin="lower", aspect="auto", cmap="viridis_r", vmax=top)
     for (row, column), loss in np.ndenumerate(one.mean):
         text = f"{loss:.2f}" if loss < top else "·"
         dark = shown[row, column] > 0.43 * shown.min() + 0.57 * top
@@ -160,7 +159,7 @@ def at_level(ax: Axes, tables: Mapping[str, Table]) -> Axes:
 
     Args:
         ax: where to draw.
-        tables: name -> table from `choice_study.gap`; rates that a seed did not bring to the level
+        tables: name -> table from `studies.gap`; rates that a seed did not bring to the level
             are left out.
 
     Example:
@@ -169,12 +168,18 @@ def at_level(ax: Axes, tables: Mapping[str, Table]) -> Axes:
         >>> ax.containers[0].lines[0].get_ydata().tolist()
         [2.0]
     """
+    check_axes(ax)
     for i, (name, table) in enumerate(tables.items()):
         values = table.metrics["test_loss at level"]
         kept = np.isfinite(values).all(axis=1)
         center, count = values[kept].mean(axis=1), values.shape[1]
         error = values[kept].std(axis=1, ddof=1) / np.sqrt(count)
-        look = {"marker": "os^"[i % 3], "capsize": 4, "label": name, **views.line_style(i)}
+        look = {
+            "marker": "os^"[i % 3],
+            "capsize": 4,
+            "label": views.as_label(name),
+            **views.line_style(i),
+        }
         ax.errorbar(table.lrs[kept], center, 2 * error, **look)
     ax.set(xscale="log", xlabel=views.RATE_LABEL, ylabel="test loss", ylim=(0, None))
     ax.legend()

@@ -8,12 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.lessons.lesson03 import designer
-from course_utils.lessons.lesson03.designer import (
-    FAMILIES,
-    beats_constant,
-    compute_designer,
-    design,
-)
+from course_utils.lessons.lesson03.designer import FAMILIES, design
 from course_utils.schedules import cosine, exponential, inverse_time, with_warmup
 
 STEPS = 40  # short runs: the laws do not depend on the length
@@ -79,34 +74,35 @@ def test_bad_designs_are_refused_by_name(values, name):
 # --- the training ------------------------------------------------------------------------------
 
 
-def test_the_rate_shown_is_the_rate_that_ran():
-    data = compute_designer("linear", 0.4, 0.1, 0.3, 0.05, steps=STEPS)
+def test_the_rate_shown_is_the_rate_that_ran(explorer):
+    data = explorer.compute("linear", 0.4, 0.1, 0.3, 0.05)
     np.testing.assert_array_equal(data["lr"], data["schedule"](np.arange(STEPS)))
     assert data["area"] == pytest.approx(data["lr"].sum())
     assert data["loss"].shape == (16, STEPS) and len(data["final"]) == 16
 
 
-def test_the_gain_is_paired_with_the_best_constant_rate():
+def test_the_gain_is_paired_with_the_best_constant_rate(explorer):
     best = designer.best_constant(STEPS)
     table = designer.train_under(designer.CONSTANT_RATES, STEPS)
     means = table.final("validation_loss").mean(axis=1)
     assert best["lr"] == designer.CONSTANT_RATES[means.argmin()]
-    same = compute_designer("constant", best["lr"], 0.0, 0.0, 1.0, steps=STEPS)
-    assert same["gain"] == pytest.approx(0.0, abs=1e-12) and not beats_constant(same)
+    same = explorer.compute("constant", best["lr"], 0.0, 0.0, 1.0)
+    assert same["gain"] == pytest.approx(0.0, abs=1e-12) and not explorer.task.reached(same)
 
 
 @pytest.mark.parametrize(
     ("gain", "error", "beats"), [(0.03, 0.01, True), (0.02, 0.01, False), (-0.1, 0.01, False)]
 )
-def test_the_task_asks_for_two_standard_errors(gain, error, beats):
-    assert beats_constant({"gain": gain, "gain_error": error}) is beats
+def test_the_task_asks_for_two_standard_errors(explorer, gain, error, beats):
+    assert explorer.task.reached({"gain": gain, "gain_error": error}) is beats
 
 
 def test_the_task_can_be_reached_and_a_decay_that_is_too_fast_fails_it():
-    good = compute_designer("linear", 0.6, 0.0, 0.5, 0.01)
-    assert beats_constant(good)
-    frozen = compute_designer("exponential", 0.3, 0.0, 0.0, 0.001)
-    assert not beats_constant(frozen) and frozen["gain"] < 0
+    made = designer.schedule_designer()
+    assert made.task.reached(made.compute("linear", 0.6, 0.0, 0.5, 0.01))
+    frozen = made.compute("exponential", 0.3, 0.0, 0.0, 0.001)
+    assert not made.task.reached(frozen) and frozen["gain"] < 0
+    made.close()
 
 
 # --- the explorer ------------------------------------------------------------------------------
@@ -129,7 +125,7 @@ def test_the_schedule_is_shown_before_the_networks_are_trained(explorer):
     explorer.set(family="linear", lr=0.3)
     design = {"family": "cosine", "lr": 0.5, "warmup": 0.1, "hold": 0.2, "floor": 0.02}
     before = explorer.artists["mean"].get_ydata()
-    designer.preview_designer(explorer.artists, steps=STEPS, **design)
+    explorer.preview(explorer.artists, **design)
     np.testing.assert_array_equal(explorer.artists["rate"].get_ydata(), shown)
     assert explorer.artists["left title"].get_text() == title
     np.testing.assert_array_equal(explorer.artists["mean"].get_ydata(), before)
@@ -153,6 +149,6 @@ def test_presets_and_reset(explorer):
 
 def test_divergence_is_drawn_and_said():
     made = designer.schedule_designer(steps=20)
-    text = made.draw(compute_designer("constant", 1e6, 0.0, 0.0, 1.0, steps=20), made.artists)
+    text = made.draw(made.compute("constant", 1e6, 0.0, 0.0, 1.0), made.artists)
     assert "diverged" in text and "nan" not in text.split("updates")[0]
     made.close()

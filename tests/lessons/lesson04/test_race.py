@@ -164,7 +164,7 @@ def test_table_agrees_with_single_problems(surface, rotation):
     for name, make in race.RULES.items():
         data = race.compute_race(surface, rotation, name, 12)
         (alone,) = steps_to_arrive(make(), problem, [data["lr"]], race.STEPS)
-        assert data["now"][name] == alone
+        assert data["at_this_rate"][name] == alone
         assert data["best"][name] == data["steps"][name].min()
         assert np.array_equal(data["w"][0], problem.start)
         run = descend(problem, make(), data["lr"], race.STEPS)
@@ -213,20 +213,7 @@ def test_contours_are_contours():
             assert np.ptp(problem.loss(line)) < 1e-9 * problem.loss(line).max()
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"surface": "moon"}, "surface must be one of"),
-        ({"rotation": 7}, "rotation must be one of"),
-        ({"rule": "SGD"}, "rule must be one of"),
-        ({"index": 33}, "index must be below 33"),
-        ({"index": -1}, "index must be 0 or greater"),
-    ],
-)
-def test_bad_input_of_the_explorer(change, message):
-    good = {"surface": list(race.SURFACES)[0], "rotation": 0, "rule": "Adam", "index": 0}
-    with pytest.raises(ValueError, match=message):
-        race.compute_race(**{**good, **change})
+def test_an_unknown_task_is_refused():
     with pytest.raises(ValueError, match="task must be one of"):
         race.race("win")
 

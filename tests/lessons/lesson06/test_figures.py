@@ -163,13 +163,11 @@ def test_the_presets_separate_the_rates(explorer):
     assert labels(explorer) == ["0.001"]
 
 
-def test_bad_input_to_the_explorer():
+def test_bad_input_to_the_explorer(explorer):
     with pytest.raises(ValueError, match="results must contain a run"):
         figures.article([])
-    with pytest.raises(ValueError, match="shown must have 2 entries, got 1"):
-        figures.compute_article([FAST, DEAD], [True], 1, False)
-    with pytest.raises(ValueError, match="epochs"):
-        figures.compute_article([FAST], [True], 0, False)
+    with pytest.raises(ValueError, match="epochs must be in"):
+        explorer.set(epochs=0)
 
 
 # --- a training to watch -----------------------------------------------------------------------
