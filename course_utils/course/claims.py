@@ -10,9 +10,7 @@ so that the ledger reports what the notebooks really measured.
 from __future__ import annotations
 
 import csv
-import html
 import json
-import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -24,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from course_utils import validate
+from course_utils.views import tables
 
 MIME = "application/vnd.learning-rate-course.claim+json"
 """The MIME type of the record that every box leaves in the notebook."""
@@ -210,14 +209,14 @@ class Verdict:
     def _repr_html_(self) -> str:
         symbol, color = _STYLES[self.verdict]
         lines = [
-            f"<div><b>{entry.id}</b>&ensp;<i>{_inline(get(entry.id).statement)}</i></div>"
+            f"<div><b>{entry.id}</b>&ensp;<i>{tables.inline(get(entry.id).statement)}</i></div>"
             for entry in self.entries
         ]
         if self.evidence:
-            lines.append(f"<div>{self._label}: {_inline(self.evidence)}</div>")
+            lines.append(f"<div>{self._label}: {tables.inline(self.evidence)}</div>")
         lines.append(
             f'<div><span style="color: {color}" aria-hidden="true">{symbol}</span>'
-            f" <b>{_inline(self.summary)}</b></div>"
+            f" <b>{tables.inline(self.summary)}</b></div>"
         )
         style = (
             f"border-left: 4px solid {color}; "
@@ -347,26 +346,18 @@ class Ledger(list):
         )
 
     def _repr_html_(self) -> str:
-        head = "".join(
-            f'<th scope="col" style="text-align: left">{name}</th>'
-            for name in ("id", "statement", "lesson", "verdict", "evidence")
-        )
-        body = "".join(
-            "<tr>"
-            + "".join(
-                f'<td style="text-align: left; vertical-align: top">{_inline(cell)}</td>'
-                for cell in (
-                    row.claim.id,
-                    row.claim.statement,
-                    f"{row.lesson:02}",
-                    f"{_STYLES[row.entry.verdict][0]} {row.entry.summary}",
-                    row.entry.evidence,
-                )
+        columns = ("id", "statement", "lesson", "verdict", "evidence")
+        rows = (
+            (
+                row.claim.id,
+                row.claim.statement,
+                f"{row.lesson:02}",
+                f"{_STYLES[row.entry.verdict][0]} {row.entry.summary}",
+                row.entry.evidence,
             )
-            + "</tr>"
             for row in self
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return tables.html(columns, rows)
 
 
 def ledger(folder: str | Path) -> Ledger:
@@ -425,7 +416,12 @@ def _notebooks(folder: str | Path) -> list[tuple[int, Path]]:
 
 def _records(path: Path) -> Iterator[dict[str, str]]:
     """The records of all boxes in the stored outputs of one notebook."""
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+    try:
+        cells = list(json.loads(path.read_text(encoding="utf-8"))["cells"])
+    except (ValueError, LookupError, TypeError) as error:  # empty, half merged, an old format
+        told = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path.name} cannot be read as a notebook ({told})") from None
+    for cell in cells:
         for output in cell.get("outputs", ()):
             for row in output.get("data", {}).get(MIME, {}).get("rows", ()):
                 if row.get("id") not in _table() or row.get("verdict") not in _STYLES:
@@ -457,8 +453,3 @@ def _text(name: str, value: Any, empty_allowed: bool = False) -> str:
     if not text and not empty_allowed:
         raise ValueError(f"{name} must say something, got {value!r}")
     return text
-
-
-def _inline(text: str) -> str:
-    """Text as HTML, with `backticks` as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

@@ -15,7 +15,7 @@ import ipywidgets as widgets
 
 from course_utils import validate
 from course_utils.course import claims
-from course_utils.course.cheat_sheet import Page
+from course_utils.views.tables import Page, Table
 
 VERDICTS = (claims.HOLDS, claims.ONLY_IF, claims.REFUTED, claims.REBUILT, claims.NOTED)
 WAITING = "not treated yet"
@@ -57,7 +57,7 @@ def summary(folder: str | Path) -> Page:
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as empty:
-        ...     summary(empty).tables[0][2][-1]
+        ...     summary(empty).tables[0].rows[-1]
         ('all', '171', '0', '0', '0', '0', '0', '171')
     """
     last = {row.claim.id: row.entry.verdict for row in claims.ledger(folder)}
@@ -70,7 +70,7 @@ def summary(folder: str | Path) -> Page:
     columns = ("source", "rows", *VERDICTS, WAITING)
     missing = ", ".join(f"{number:02}" for number in missing_lessons(folder))
     note = f"Lessons that do not exist yet: {missing}" if missing else "All seven lessons exist"
-    return Page("The ledger", ((note, columns, tuple(rows)),))
+    return Page("The ledger", (Table(columns, rows, note),))
 
 
 class LedgerBrowser:
