@@ -49,14 +49,12 @@ def cheat_sheet() -> Page:
         'The learning rate on one page'
     """
     limits = [(name, f"${formula}$", f"{at_09:.4g}") for name, formula, at_09 in limits_of(1)]
-    rules, all_schedules = list(map(_rule, _RULES)), list(map(_schedule, _EXAMPLES))
+    rules, families = list(map(_rule, _RULES)), list(map(_schedule, _EXAMPLES))
     stable = "Largest stable rate at curvature λ (Adam: λ after division by σ)"
     tables = (
         Table(("rule", "formula", "defaults"), rules, "Update rules"),
         Table(("rule", "limit", "for λ = 1 and β = 0.9"), limits, stable),
-        Table(
-            ("schedule", "formula", "defaults"), all_schedules, "Schedules (t counts updates from 0)"
-        ),
+        Table(("schedule", "formula", "defaults"), families, "Schedules (t counts updates from 0)"),
         Table(("what", "number"), _NUMBERS, "Numbers to remember"),
     )
     return Page("The learning rate on one page", tables)

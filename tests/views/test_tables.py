@@ -1,4 +1,4 @@
-"""Tables are regular Markdown, HTML that a screen reader can follow, and show what they are given."""
+"""Tables are regular Markdown, or HTML that a screen reader can follow."""
 
 from xml.etree import ElementTree
 

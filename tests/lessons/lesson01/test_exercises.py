@@ -54,7 +54,7 @@ WRONG = {
         "B": "single number",
         "c": "exactly lr",
         "E": "'D'",
-        4: "letter",
+        4: "one of",
     },
     "same_clock": {60: "more steps", 300: "not the step alone", 7500: "square", 1: "equal"},
     "rate_for_adam": {0.5: "above", 1e-5: "below", -0.1: "greater than 0", "x": "number"},

@@ -55,7 +55,7 @@ WRONG = {
         "0.01": "careful",
         "0.99": "way back",
         "neither": "below 1",
-        "x": "option",
+        "x": "one of",
     },
     "at_the_limit": {
         0: "shrink",
@@ -94,7 +94,7 @@ WRONG = {
         (RIGHT | {"D": "never settles"}, "grow"),
         (RIGHT | {"B": "approach"}, "left after 30"),
         (RIGHT | {"C": "diverge"}, "once more"),
-        (RIGHT | {"F": "sinks"}, "no option"),
+        (RIGHT | {"F": "sinks"}, "one of"),
         ({"A": "crawl"}, "all six"),
         ("crawl", "dict"),
     ),

@@ -81,9 +81,9 @@ def backwards(t, boundaries, values):
 
 
 def strip_answers(right):
-    return {letter: f"{letter}: then" for letter in "ABCDEFG" if letter != right} | {
+    return {letter: f"'{letter}': then" for letter in "ABCDEFG" if letter != right} | {
         "H": "one of",
-        3: "letter",
+        3: "one of",
     }
 
 
@@ -95,7 +95,7 @@ WRONG = {
         0.0: "never stops",
         0.02: "half",
     },
-    "decay_or_not": {"A": "slows the run down", "c": "logarithmic", "D": "one of", 2: "letter"},
+    "decay_or_not": {"A": "slows the run down", "c": "logarithmic", "D": "one of", 2: "one of"},
     "where_it_freezes": {
         -1: "infinite sum",
         5: "does move",

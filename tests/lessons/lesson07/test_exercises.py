@@ -53,10 +53,10 @@ def best_of(rates):
 
 
 WRONG = {
-    "which_point": {"lowest": "undoes", "steepest": "noisier", "last": "option", 3: "text"},
-    "one_dimension": {"random": "holes", "even": "cost is even", "tpe": "option"},
-    "brighter_pixels": {"larger": "gradients", "equal": "curvature", "16": "option"},
-    "equal_training_loss": {"small": "slower", "large": "wrong labels", "lower": "option"},
+    "which_point": {"lowest": "undoes", "steepest": "noisier", "last": "one of", 3: "one of"},
+    "one_dimension": {"random": "holes", "even": "cost is even", "tpe": "one of"},
+    "brighter_pixels": {"larger": "gradients", "equal": "curvature", "16": "one of"},
+    "equal_training_loss": {"small": "slower", "large": "wrong labels", "lower": "one of"},
     "grid_size": {9: "0.66", 8: "gaps", 5: "factor of 10", 4: "half a decade", 20: "solve"},
     "random_trials": {12: "grid", 34: "Round up", 6: "twelfth", 100: "miss"},
     "distinct_rates": {
