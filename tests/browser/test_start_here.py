@@ -11,7 +11,7 @@ from course_utils.lessons.lesson01 import exercises
 
 LESSON = "01_fixed_learning_rate.ipynb"
 SOLVE = (
-    "from course_utils.course.exercises import lesson01 as ex\n"
+    "from course_utils.lessons.lesson01 import exercises as ex\n"
     "\n"
     f"ex.one_step_rate.check({exercises.one_step_rate.solution_value!r})"
 )
@@ -69,7 +69,7 @@ def test_the_slider_answers_the_keyboard(opened):
 def test_a_solved_exercise_counts_and_can_be_forgotten(opened, kept):
     start = opened("00_start_here.ipynb")
     start.run_all()
-    table = showing(start, "my_progress()")
+    table = showing(start, "my_progress(")
     assert "Together 0 of" in start.cell(table).inner_text()
 
     lesson = opened(LESSON)
@@ -79,7 +79,7 @@ def test_a_solved_exercise_counts_and_can_be_forgotten(opened, kept):
     assert [mark.name for mark in kept.iterdir()] == ["01.one_step_rate.v1"]
 
     start.page.bring_to_front()
-    start.write(table, "overview.my_progress(lessons.exercises())")
+    start.write(table, "progress.my_progress(lessons.exercises())")
     text = start.run(table)
     assert "1 of 6" in text and "Together 1 of" in text
     assert str(kept) in text
