@@ -75,6 +75,8 @@ def check_lesson(
         assert outcome.status == NOT_YET and "forget `return`" in outcome.message, outcome
         question.check(vandal(solution, destroyed := []))
         assert not destroyed or question.check(solution).status == CORRECT, "an answer broke it"
+    if isinstance(solution, (int, float)) and not isinstance(solution, bool):
+        assert "NaN" in question.check(float("nan")).message
     assert len(wrong) >= 3, f"{name} needs at least three typical wrong answers"
     messages = []
     for answer, word in wrong.items():

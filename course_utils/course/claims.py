@@ -107,9 +107,6 @@ def get(id: str) -> Claim:
     Args:
         id: such as "002-C5".
 
-    Raises:
-        ValueError: if there is no such row.
-
     Example:
         >>> get("000-C16").statement
         'With a learning rate that is too small the model converges extremely slowly.'
@@ -126,9 +123,6 @@ def table(lesson: int | None = None, kind: str | None = None) -> list[Claim]:
     Args:
         lesson: a lesson number from 1 to 7, or None for all.
         kind: a key of `KINDS`, or None for all.
-
-    Raises:
-        ValueError: if there is no such lesson or kind.
 
     Example:
         >>> [claim.id for claim in table(lesson=2, kind="T")]
@@ -251,10 +245,6 @@ def trial(
         only_if: a condition in words, and whether the claim held in the measurement made under
             that condition.
 
-    Raises:
-        ValueError: if there is no such claim, or a text is empty.
-        TypeError: if a measured outcome is not a boolean.
-
     Example:
         >>> trial("000-C16", as_stated=4346 > 10 * 431, evidence="4346 steps at 0.001, 431 at 0.01")
         000-C16  With a learning rate that is too small the model converges extremely slowly.
@@ -284,9 +274,6 @@ def rebuilt(*ids: str, note: str = "") -> Verdict:
         ids: one or more ids of kind E, F, T, G or L.
         note: how the rebuilt thing differs from the original, or how well it agrees.
 
-    Raises:
-        ValueError: if there is no id, no such row, or the row is a claim.
-
     Example:
         >>> rebuilt("002-F1", note="written out in the notebook")
         002-F1  Formula of gradient descent: w ← w − lr · ∂loss/∂w.
@@ -306,9 +293,6 @@ def noted(id: str, text: str) -> Verdict:
     Args:
         id: an id of kind C or L.
         text: what the lesson says about it.
-
-    Raises:
-        ValueError: if there is no such row, it is of another kind, or `text` is empty.
 
     Example:
         >>> noted("000-C10", "Lesson 02 says what too small and too large mean.")
@@ -392,9 +376,6 @@ def untreated(folder: str | Path) -> list[str]:
 
     Args:
         folder: as for `ledger`.
-
-    Raises:
-        ValueError: as for `ledger`.
 
     Example:
         >>> import tempfile

@@ -29,9 +29,6 @@ def missing_lessons(folder: str | Path) -> list[int]:
     Args:
         folder: a folder of notebooks named NN_title.ipynb.
 
-    Raises:
-        ValueError: if the folder does not exist.
-
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as empty:
@@ -50,9 +47,6 @@ def summary(folder: str | Path) -> Page:
 
     Args:
         folder: as for `claims.ledger`.
-
-    Raises:
-        ValueError: as for `claims.ledger`.
 
     Example:
         >>> import tempfile
@@ -78,9 +72,6 @@ class LedgerBrowser:
 
     Args:
         folder: as for `claims.ledger`.
-
-    Raises:
-        ValueError: as for `claims.ledger`.
 
     Example:
         >>> import tempfile
@@ -113,9 +104,6 @@ class LedgerBrowser:
         Args:
             source: "all" or a key of `claims.SOURCES`.
             verdict: "all" or one of `VERDICTS`.
-
-        Raises:
-            ValueError: if there is no such source or verdict.
         """
         validate.one_of("source", source, (ALL, *claims.SOURCES))
         validate.one_of("verdict", verdict, (ALL, *VERDICTS, WAITING))

@@ -95,10 +95,20 @@ WRONG = {
     },
 }
 
+# Nearly right, and wrong still: on each side of each threshold.
+NEAR = {
+    "grid_size": (11, 10.001),
+    "random_trials": (36, 35.001),
+    "distinct_rates": ((4.001, 16), (4, 16.001)),
+    "weight_decay": (0.02001, 0.01999),
+    "threshold": (lambda w, t: ex.soft_threshold(w, t) * (1 + 1e-4),),
+    "capstone": (lambda run: 0.4 * ex.find_rate(run),),  # 1.8 points below the oracle on task A
+}
+
 
 @pytest.mark.parametrize("name", WRONG)
 def test_question(name):
-    check_lesson(ex, name, WRONG[name])
+    check_lesson(ex, name, WRONG[name], NEAR.get(name, ()))
 
 
 def test_every_question_is_tested():
