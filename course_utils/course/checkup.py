@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 import ipywidgets as widgets
 from packaging.requirements import Requirement
-from packaging.version import InvalidVersion
 
 from course_utils.course import progress
 from course_utils.experiments import cifar_files
@@ -104,14 +103,11 @@ def versions(
             continue
         try:
             there = version(asked.name)
-            here.append(f"{asked.name} {there}")
-            fits = asked.specifier.contains(there, prereleases=True)
         except metadata.PackageNotFoundError:
             wrong.append(f"{asked.name} is missing")
             continue
-        except InvalidVersion:
-            fits = False
-        if not fits:
+        here.append(f"{asked.name} {there}")
+        if not asked.specifier.contains(there, prereleases=True):
             wrong.append(f"{asked.name} is {there}, and the course asks for {asked.specifier}")
     if wrong:
         return Check("versions", PROBLEM, f"{'; '.join(wrong)}. {_REPAIR}")

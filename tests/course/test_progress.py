@@ -111,7 +111,7 @@ def test_tests_keep_nothing() -> None:
 
 
 def refuse(*_: object, **__: object) -> None:
-    raise PermissionError(13, "Permission denied")
+    raise OSError(28, "No space left on device")
 
 
 def blocked(folder: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,9 +125,12 @@ def blocked(folder: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     elif how == "no rights":  # as they do not bind root, who may be running this
         for name in ("mkdir", "open", "listdir", "stat"):
             monkeypatch.setattr(os, name, refuse)
+    elif how == "a full disk":
+        folder.mkdir(parents=True)
+        monkeypatch.setattr(os, "open", refuse)
 
 
-BLOCKED = ["a file in the way", "too long a name", "no rights"]
+BLOCKED = ["a file in the way", "too long a name", "no rights", "a full disk"]
 BLOCKED += ["a folder of the system"] * os.path.isdir("/proc")
 
 
