@@ -13,12 +13,11 @@ import inspect
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from os import PathLike
 
 from course_utils import optimizers, schedules, validate
 from course_utils.course import claims
-from course_utils.run import write_atomically
 from course_utils.schedules import Schedule
+from course_utils.views.tables import Page, Table
 
 # One example of each schedule, for its name and formula; the numbers do not appear.
 _EXAMPLES: dict[str, Schedule] = {
@@ -42,69 +41,23 @@ _EXAMPLES: dict[str, Schedule] = {
 _RULES = ("GradientDescent", "Adagrad", "RMSprop", "Adam", "AdamW")
 
 
-@dataclass(frozen=True)
-class Page:
-    """Tables under headings: Markdown with formulas in a notebook, plain text elsewhere.
-
-    Args:
-        title: of the whole page.
-        tables: (heading, column names, rows) each; every row has a text per column.
-    """
-
-    title: str
-    tables: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]], ...]
-
-    @property
-    def markdown(self) -> str:
-        """The page as Markdown, with formulas between dollar signs."""
-        parts = [f"**{self.title}**"]
-        for heading, columns, rows in self.tables:
-            head = [f"*{heading}*\n"] if heading else []
-            lines = [columns, tuple("---" for _ in columns), *rows]
-            parts.append("\n".join(head + [f"| {' | '.join(line)} |" for line in lines]))
-        return "\n\n".join(parts) + "\n"
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the page to a Markdown file, to be printed."""
-        write_atomically(path, self.markdown)
-
-    def _repr_markdown_(self) -> str:
-        return self.markdown
-
-    def __repr__(self) -> str:
-        lines = [self.title]
-        for heading, _, rows in self.tables:
-            lines += ["", heading] if heading else [""]
-            width = max((len(row[0]) for row in rows), default=0)
-            lines += [f"  {row[0]:{width}}  {'  ·  '.join(filter(None, row[1:]))}" for row in rows]
-        return "\n".join(lines)
-
-
 def cheat_sheet() -> Page:
     """Return the page of formulas, defaults and limits.
 
     Example:
-        >>> cheat_sheet().markdown.splitlines()[0]
-        '**The learning rate on one page**'
+        >>> cheat_sheet().title
+        'The learning rate on one page'
     """
-    limits = tuple((name, f"${formula}$", f"{at_09:.4g}") for name, formula, at_09 in limits_of(1))
-    return Page(
-        "The learning rate on one page",
-        (
-            ("Update rules", ("rule", "formula", "defaults"), tuple(map(_rule, _RULES))),
-            (
-                "Largest stable rate at curvature λ (Adam: λ after division by σ)",
-                ("rule", "limit", "for λ = 1 and β = 0.9"),
-                limits,
-            ),
-            (
-                "Schedules (t counts updates from 0)",
-                ("schedule", "formula", "defaults"),
-                tuple(_schedule(name) for name in _EXAMPLES),
-            ),
-            ("Numbers to remember", ("what", "number"), _NUMBERS),
-        ),
+    limits = [(name, f"${formula}$", f"{at_09:.4g}") for name, formula, at_09 in limits_of(1)]
+    rules, families = list(map(_rule, _RULES)), list(map(_schedule, _EXAMPLES))
+    stable = "Largest stable rate at curvature λ (Adam: λ after division by σ)"
+    tables = (
+        Table(("rule", "formula", "defaults"), rules, "Update rules"),
+        Table(("rule", "limit", "for λ = 1 and β = 0.9"), limits, stable),
+        Table(("schedule", "formula", "defaults"), families, "Schedules (t counts updates from 0)"),
+        Table(("what", "number"), _NUMBERS, "Numbers to remember"),
     )
+    return Page("The learning rate on one page", tables)
 
 
 def limits_of(curvature: float, beta: float = 0.9) -> tuple[tuple[str, str, float], ...]:
@@ -185,18 +138,18 @@ def glossary() -> Page:
     """Return the glossary as a page, two terms per line.
 
     Example:
-        >>> len(glossary().tables[0][2]) == (len(terms()) + 1) // 2
+        >>> len(glossary().tables[0].rows) == (len(terms()) + 1) // 2
         True
     """
     known = terms()
     half = (len(known) + 1) // 2
     right = [*known[half:], Term("", "", 0)]
-    rows = tuple(
+    rows = [
         (a.english, a.chinese, str(a.lesson), b.english, b.chinese, str(b.lesson or ""))
         for a, b in zip(known[:half], right)
-    )
+    ]
     columns = ("English", "简体中文", "lesson")
-    return Page("Glossary", (("", columns + columns, rows),))
+    return Page("Glossary", (Table(columns + columns, rows),))
 
 
 @dataclass(frozen=True)
@@ -234,27 +187,19 @@ def corrected(source: str | None = None) -> Page:
     Args:
         source: a key of `claims.SOURCES`, or None for all.
 
-    Raises:
-        ValueError: if there is no such source.
-
     Example:
-        >>> corrected("002").tables[0][2][0][0]
+        >>> corrected("002").tables[0].rows[0][0]
         '002-C5'
     """
     if source is not None:
         validate.one_of("source", source, claims.SOURCES)
-    rows = tuple(
-        (
-            ", ".join(row.ids),
-            "; ".join(claims.get(id).statement for id in row.ids[:1]),
-            row.correction,
-            row.reference,
-        )
+    rows = [
+        (", ".join(row.ids), claims.get(row.ids[0]).statement, row.correction, row.reference)
         for row in sorted(corrections(), key=lambda row: row.ids)
         if source in (None, row.ids[0][:3])
-    )
+    ]
     columns = ("row", "what the source says", "what is true", "reference")
-    return Page("Where the sources mislead", (("", columns, rows),))
+    return Page("Where the sources mislead", (Table(columns, rows),))
 
 
 def _rows(file: str) -> list[dict[str, str]]:

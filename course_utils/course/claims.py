@@ -10,9 +10,7 @@ so that the ledger reports what the notebooks really measured.
 from __future__ import annotations
 
 import csv
-import html
 import json
-import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -24,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from course_utils import validate
+from course_utils.views import tables
 
 MIME = "application/vnd.learning-rate-course.claim+json"
 """The MIME type of the record that every box leaves in the notebook."""
@@ -108,9 +107,6 @@ def get(id: str) -> Claim:
     Args:
         id: such as "002-C5".
 
-    Raises:
-        ValueError: if there is no such row.
-
     Example:
         >>> get("000-C16").statement
         'With a learning rate that is too small the model converges extremely slowly.'
@@ -127,9 +123,6 @@ def table(lesson: int | None = None, kind: str | None = None) -> list[Claim]:
     Args:
         lesson: a lesson number from 1 to 7, or None for all.
         kind: a key of `KINDS`, or None for all.
-
-    Raises:
-        ValueError: if there is no such lesson or kind.
 
     Example:
         >>> [claim.id for claim in table(lesson=2, kind="T")]
@@ -210,14 +203,14 @@ class Verdict:
     def _repr_html_(self) -> str:
         symbol, color = _STYLES[self.verdict]
         lines = [
-            f"<div><b>{entry.id}</b>&ensp;<i>{_inline(get(entry.id).statement)}</i></div>"
+            f"<div><b>{entry.id}</b>&ensp;<i>{tables.inline(get(entry.id).statement)}</i></div>"
             for entry in self.entries
         ]
         if self.evidence:
-            lines.append(f"<div>{self._label}: {_inline(self.evidence)}</div>")
+            lines.append(f"<div>{self._label}: {tables.inline(self.evidence)}</div>")
         lines.append(
             f'<div><span style="color: {color}" aria-hidden="true">{symbol}</span>'
-            f" <b>{_inline(self.summary)}</b></div>"
+            f" <b>{tables.inline(self.summary)}</b></div>"
         )
         style = (
             f"border-left: 4px solid {color}; "
@@ -252,10 +245,6 @@ def trial(
         only_if: a condition in words, and whether the claim held in the measurement made under
             that condition.
 
-    Raises:
-        ValueError: if there is no such claim, or a text is empty.
-        TypeError: if a measured outcome is not a boolean.
-
     Example:
         >>> trial("000-C16", as_stated=4346 > 10 * 431, evidence="4346 steps at 0.001, 431 at 0.01")
         000-C16  With a learning rate that is too small the model converges extremely slowly.
@@ -285,9 +274,6 @@ def rebuilt(*ids: str, note: str = "") -> Verdict:
         ids: one or more ids of kind E, F, T, G or L.
         note: how the rebuilt thing differs from the original, or how well it agrees.
 
-    Raises:
-        ValueError: if there is no id, no such row, or the row is a claim.
-
     Example:
         >>> rebuilt("002-F1", note="written out in the notebook")
         002-F1  Formula of gradient descent: w ← w − lr · ∂loss/∂w.
@@ -307,9 +293,6 @@ def noted(id: str, text: str) -> Verdict:
     Args:
         id: an id of kind C or L.
         text: what the lesson says about it.
-
-    Raises:
-        ValueError: if there is no such row, it is of another kind, or `text` is empty.
 
     Example:
         >>> noted("000-C10", "Lesson 02 says what too small and too large mean.")
@@ -347,26 +330,18 @@ class Ledger(list):
         )
 
     def _repr_html_(self) -> str:
-        head = "".join(
-            f'<th scope="col" style="text-align: left">{name}</th>'
-            for name in ("id", "statement", "lesson", "verdict", "evidence")
-        )
-        body = "".join(
-            "<tr>"
-            + "".join(
-                f'<td style="text-align: left; vertical-align: top">{_inline(cell)}</td>'
-                for cell in (
-                    row.claim.id,
-                    row.claim.statement,
-                    f"{row.lesson:02}",
-                    f"{_STYLES[row.entry.verdict][0]} {row.entry.summary}",
-                    row.entry.evidence,
-                )
+        columns = ("id", "statement", "lesson", "verdict", "evidence")
+        rows = (
+            (
+                row.claim.id,
+                row.claim.statement,
+                f"{row.lesson:02}",
+                f"{_STYLES[row.entry.verdict][0]} {row.entry.summary}",
+                row.entry.evidence,
             )
-            + "</tr>"
             for row in self
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return tables.html(columns, rows)
 
 
 def ledger(folder: str | Path) -> Ledger:
@@ -402,9 +377,6 @@ def untreated(folder: str | Path) -> list[str]:
     Args:
         folder: as for `ledger`.
 
-    Raises:
-        ValueError: as for `ledger`.
-
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as empty:
@@ -425,7 +397,12 @@ def _notebooks(folder: str | Path) -> list[tuple[int, Path]]:
 
 def _records(path: Path) -> Iterator[dict[str, str]]:
     """The records of all boxes in the stored outputs of one notebook."""
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+    try:
+        cells = list(json.loads(path.read_text(encoding="utf-8"))["cells"])
+    except (ValueError, LookupError, TypeError) as error:  # empty, half merged, an old format
+        told = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path.name} cannot be read as a notebook ({told})") from None
+    for cell in cells:
         for output in cell.get("outputs", ()):
             for row in output.get("data", {}).get(MIME, {}).get("rows", ()):
                 if row.get("id") not in _table() or row.get("verdict") not in _STYLES:
@@ -457,8 +434,3 @@ def _text(name: str, value: Any, empty_allowed: bool = False) -> str:
     if not text and not empty_allowed:
         raise ValueError(f"{name} must say something, got {value!r}")
     return text
-
-
-def _inline(text: str) -> str:
-    """Text as HTML, with `backticks` as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

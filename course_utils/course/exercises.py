@@ -11,6 +11,8 @@ more is graded by a function of `number`, `choice`, `pair`, `call` (which read t
 
 from __future__ import annotations
 
+import copy
+import dis
 import html
 import inspect
 import math
@@ -33,6 +35,10 @@ _COLOR = {NOT_ATTEMPTED: "#888888", NOT_YET: "#D55E00", CORRECT: "#009E73"}
 
 class Incorrect(Exception):
     """Raised by a grader; its text tells the learner why the answer is not right yet."""
+
+
+class NotAttempted(Exception):
+    """Raised by a grader where the answer, or the learner's function, is still a placeholder."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,7 @@ class Question:
     Args:
         prompt: the question in one sentence.
         grade: called with the learner's answer; returns what a right answer means, or raises
-            `Incorrect` with the reason. An error raised by the learner's own function is reported
-            to the learner, not to the kernel.
+            `Incorrect` with the reason.
         hints: shown one after the other by `hint()`.
         solution: the answer itself: a value, or a function whose source is shown.
         explanation: a sentence or two shown with the solution.
@@ -126,23 +131,25 @@ class Question:
         self._hints_shown = 0
 
     def check(self, answer: Any = ...) -> Outcome:
-        """Grade `answer`; never raises, whatever the answer is or does.
+        """Grade `answer`; whatever the answer does, nothing is raised but KeyboardInterrupt.
 
         That a question of a lesson was answered rightly is kept (see `course.progress`).
         """
-        if not attempted(answer):
+        if answer is ... or answer is None:
             return Outcome(
                 NOT_ATTEMPTED, "Replace the ... with your answer and run the cell again."
             )
         try:
             with np.errstate(all="ignore"):
                 outcome = Outcome(CORRECT, self.grade(answer))
+        except KeyboardInterrupt:  # the learner stops an endless loop
+            raise
         except Incorrect as reason:
             return Outcome(NOT_YET, str(reason))
         except NotAttempted:
             return Outcome(NOT_ATTEMPTED, "The body is still ...: write it and run the cell again.")
-        except Exception as error:  # the learner's own code may raise anything
-            return Outcome(NOT_YET, f"Your answer raised {type(error).__name__}: {error}")
+        except BaseException as error:  # the learner's own code may raise anything, `exit()` too
+            return Outcome(NOT_YET, f"Your answer raised {_in_words(error)}")
         if self.place:
             progress.record(*self.place)
         return outcome
@@ -179,42 +186,57 @@ class Lesson:
         return Question(*arguments, place=(self.number, name), **options)
 
 
-class NotAttempted(Exception):
-    """Raised when the learner's function still returns the placeholder."""
+def _in_words(error: BaseException) -> str:
+    """Return the type and the text of an error; only the type where asking for the text fails."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return f"{type(error).__name__}."
 
 
-def attempted(answer: Any) -> bool:
-    """Return False for the placeholders an untouched stub holds: `...` and None.
-
-    >>> attempted(...), attempted(0.0)
-    (False, True)
-    """
-    return answer is not ... and answer is not None
+# --- reading the answer ---------------------------------------------------------------------------
 
 
 def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Call the learner's function; a stub that returns `...` or None counts as not attempted.
+    """Call the learner's function with copies of lists and arrays, which it may change.
+
+    A stub counts as not attempted; a function that computes and returns nothing is told so.
 
     >>> call(lambda x: 2 * x, 3)
     6
     """
     if not callable(function):
         raise Incorrect(f"the answer must be a function, got {function!r}.")
-    result = function(*arguments, **options)
-    if not attempted(result):
+    mutable = (list, dict, set, np.ndarray)
+    own = [copy.deepcopy(a) if isinstance(a, mutable) else a for a in arguments]
+    result = function(*own, **options)
+    if result is ... or (result is None and _is_stub(function)):
         raise NotAttempted
+    if result is None:
+        raise Incorrect("your function returned None: did you forget `return`?")
     return result
 
 
+_STUB = {"NOP", *(step.opname for step in dis.get_instructions(lambda: None))}
+
+
+def _is_stub(function: Callable[..., Any]) -> bool:
+    """Whether the body is nothing but `...`, `pass` or a docstring."""
+    code = getattr(function, "__code__", None)
+    return code is not None and {step.opname for step in dis.get_instructions(code)} <= _STUB
+
+
 def number(answer: Any) -> float:
-    """Return the answer as a float, or raise `Incorrect` if it is not one finite number.
+    """Return the answer as a float; `Incorrect` if it is not one number. Infinity is one, NaN not.
 
     >>> number("3")
     Traceback (most recent call last):
         ...
     course_utils.course.exercises.Incorrect: the answer must be a number, got '3'.
     """
-    if isinstance(answer, (bool, str, bytes)) or np.ndim(answer) != 0:
+    if isinstance(answer, (bool, np.bool_, str, bytes)) or np.ndim(answer) != 0:
         raise Incorrect(f"the answer must be a number, got {answer!r}.")
     try:
         value = float(answer)
@@ -235,28 +257,7 @@ def pair(answer: Any, why: str) -> tuple[Any, Any]:
     return answer[0], answer[1]
 
 
-@dataclass(frozen=True)
-class Wording:
-    """How a lesson talks about a choice; `str.format` fills in the fields in braces.
-
-    Args:
-        chosen: the reply to a wrong option; fields {chosen} and {why}.
-        unknown: the reply to anything else; fields {options} and {answer}.
-        not_text: the same for an answer that is not even a string.
-        quote: what stands around each of the {options}.
-
-    Example:
-        >>> Wording(quote="").unknown.format(options="up, down", answer=3)
-        '3 is no option: choose one of up, down.'
-    """
-
-    chosen: str = "You chose {chosen!r}: {why}"
-    unknown: str = "{answer!r} is no option: choose one of {options}."
-    not_text: str = "answer with a text, one of {options}."
-    quote: str = "'"
-
-
-def choice(answer: Any, options: Iterable[str], wording: Wording = Wording()) -> str:
+def choice(answer: Any, options: Iterable[str]) -> str:
     """Return the option that the answer names; case and outer blanks do not matter.
 
     >>> choice(" adam", ("SGD", "Adam"))
@@ -264,16 +265,17 @@ def choice(answer: Any, options: Iterable[str], wording: Wording = Wording()) ->
     >>> choice("Adan", ("SGD", "Adam"))
     Traceback (most recent call last):
         ...
-    course_utils.course.exercises.Incorrect: 'Adan' is no option: choose one of 'SGD', 'Adam'.
+    course_utils.course.exercises.Incorrect: answer with one of 'SGD', 'Adam'; you gave 'Adan'.
     """
     known = {option.lower(): option for option in options}
-    is_text = isinstance(answer, str)
-    word = answer.strip().lower() if is_text else None
+    word = answer.strip().lower() if isinstance(answer, str) else None
     if word not in known:
-        complaint = wording.unknown if is_text else wording.not_text
-        listed = ", ".join(f"{wording.quote}{option}{wording.quote}" for option in known.values())
-        raise Incorrect(complaint.format(options=listed, answer=answer))
+        listed = ", ".join(map(repr, known.values()))
+        raise Incorrect(f"answer with one of {listed}; you gave {answer!r}.")
     return known[word]
+
+
+# --- judging it -----------------------------------------------------------------------------------
 
 
 def expect(condition: Any, why: str) -> None:
@@ -313,7 +315,6 @@ def expect_none_of(
         reply: what the learner reads; fields {value} and {why}.
 
     Example:
-        >>> expect_none_of(4.88, {5.12: "the slope points uphill."})
         >>> expect_none_of(5.12, {5.12: "the slope points uphill."})
         Traceback (most recent call last):
             ...
@@ -344,18 +345,11 @@ def grade_number(
         near: relative distance up to which a number counts as one of the `mistakes`.
         rtol, atol: relative and absolute distance up to which a number counts as right.
 
-    Raises:
-        ValueError: the right number is listed as a mistake.
-
     Example:
         >>> mistakes = {5.12: "the slope points uphill."}
         >>> grade = grade_number(4.88, mistakes=mistakes, otherwise="5 − 0.12.", right="Downhill.")
         >>> grade(4.88)
         'Downhill.'
-        >>> grade(7)
-        Traceback (most recent call last):
-            ...
-        course_utils.course.exercises.Incorrect: You gave 7: 5 − 0.12.
     """
     try:
         expect_none_of(expected, mistakes, near=near)
@@ -371,18 +365,12 @@ def grade_number(
     return grade
 
 
-def grade_choice(
-    solution: str, replies: Mapping[str, str], wording: Wording = Wording()
-) -> Callable[[Any], str]:
+def grade_choice(solution: str, replies: Mapping[str, str]) -> Callable[[Any], str]:
     """Return the grader of a question with a few options, each with its own reply.
 
     Args:
         solution: the right option, one of `replies`.
         replies: {option: why it is wrong, or what it means if it is right}.
-        wording: how the lesson talks about a choice.
-
-    Raises:
-        ValueError: the solution is not among the replies.
 
     Example:
         >>> grade = grade_choice("down", {"up": "there it rises.", "down": "Minus the gradient."})
@@ -397,9 +385,8 @@ def grade_choice(
         raise ValueError(f"the solution {solution!r} must be one of {', '.join(replies)}")
 
     def grade(answer: Any) -> str:
-        chosen = choice(answer, replies, wording)
-        if chosen != solution:
-            raise Incorrect(wording.chosen.format(chosen=chosen, why=replies[chosen]))
+        chosen = choice(answer, replies)
+        expect(chosen == solution, f"You chose {chosen!r}: {replies[chosen]}")
         return replies[solution]
 
     return grade

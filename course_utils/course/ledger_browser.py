@@ -15,7 +15,7 @@ import ipywidgets as widgets
 
 from course_utils import validate
 from course_utils.course import claims
-from course_utils.course.cheat_sheet import Page
+from course_utils.views.tables import Page, Table
 
 VERDICTS = (claims.HOLDS, claims.ONLY_IF, claims.REFUTED, claims.REBUILT, claims.NOTED)
 WAITING = "not treated yet"
@@ -28,9 +28,6 @@ def missing_lessons(folder: str | Path) -> list[int]:
 
     Args:
         folder: a folder of notebooks named NN_title.ipynb.
-
-    Raises:
-        ValueError: if the folder does not exist.
 
     Example:
         >>> import tempfile
@@ -51,13 +48,10 @@ def summary(folder: str | Path) -> Page:
     Args:
         folder: as for `claims.ledger`.
 
-    Raises:
-        ValueError: as for `claims.ledger`.
-
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as empty:
-        ...     summary(empty).tables[0][2][-1]
+        ...     summary(empty).tables[0].rows[-1]
         ('all', '171', '0', '0', '0', '0', '0', '171')
     """
     last = {row.claim.id: row.entry.verdict for row in claims.ledger(folder)}
@@ -70,7 +64,7 @@ def summary(folder: str | Path) -> Page:
     columns = ("source", "rows", *VERDICTS, WAITING)
     missing = ", ".join(f"{number:02}" for number in missing_lessons(folder))
     note = f"Lessons that do not exist yet: {missing}" if missing else "All seven lessons exist"
-    return Page("The ledger", ((note, columns, tuple(rows)),))
+    return Page("The ledger", (Table(columns, rows, note),))
 
 
 class LedgerBrowser:
@@ -78,9 +72,6 @@ class LedgerBrowser:
 
     Args:
         folder: as for `claims.ledger`.
-
-    Raises:
-        ValueError: as for `claims.ledger`.
 
     Example:
         >>> import tempfile
@@ -113,9 +104,6 @@ class LedgerBrowser:
         Args:
             source: "all" or a key of `claims.SOURCES`.
             verdict: "all" or one of `VERDICTS`.
-
-        Raises:
-            ValueError: if there is no such source or verdict.
         """
         validate.one_of("source", source, (ALL, *claims.SOURCES))
         validate.one_of("verdict", verdict, (ALL, *VERDICTS, WAITING))

@@ -34,9 +34,6 @@ def printed_table(number: int) -> PrintedTable:
     Args:
         number: 1, 2 or 3.
 
-    Raises:
-        ValueError: for any other number.
-
     Example:
         >>> printed_table(1).w[0], printed_table(1).loss[0]
         ('4.880000', '36.000000')

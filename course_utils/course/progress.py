@@ -1,4 +1,4 @@
-"""Which questions a learner has answered: empty files in one folder, and nothing else.
+"""Which exercises a learner has solved: empty files in one folder, and nothing else.
 
 Each right answer is one empty file, such as `.progress/03.write_cosine.v1`, beside the lessons. To
 create a file is one step for the operating system. So two notebooks that are open at once lose
@@ -10,10 +10,14 @@ Progress is a nicety: where it cannot be kept, `record` says so once and the les
 
 from __future__ import annotations
 
+import html
 import os
 import re
+import tempfile
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils import validate
@@ -27,6 +31,7 @@ FOLDER = ".progress"
 
 _MARK = re.compile(r"(?P<lesson>\d{2})\.(?P<question>[^\W\d]\w*)\.v(?P<version>\d+)")
 _VERSION = 1  # of what a file means; files of other versions are left alone until `forget`
+_MOST_NAMES = 3  # of open exercises that are listed
 _said: set[str] = set()
 
 
@@ -38,50 +43,44 @@ def path() -> Path | None:
     or else in the folder `notebooks` of the course.
 
     Example:
-        >>> os.environ["COURSE_PROGRESS"] = "off"
-        >>> path() is None
+        >>> path() is None  # as COURSE_PROGRESS is off in tests
         True
     """
     wanted = os.environ.get(VARIABLE, "").strip()
     if wanted.lower() == OFF:
         return None
-    if wanted:
-        return Path(os.path.abspath(os.path.expanduser(wanted)))
-    here, course = Path(), Path(__file__).resolve().parents[2] / "notebooks"
-    beside = here if (here / START_PAGE).exists() or not course.is_dir() else course
-    return Path(os.path.abspath(beside / FOLDER))
+    course = Path(__file__).resolve().parents[2] / "notebooks"
+    beside = course if os.path.isdir(course) and not os.path.exists(START_PAGE) else Path()
+    folder = os.path.expanduser(wanted) if wanted else beside / FOLDER
+    with suppress(OSError):  # the current folder may be gone
+        folder = os.path.abspath(folder)
+    return Path(folder)
 
 
 def record(lesson: int, question: str) -> bool:
-    """Keep that a question was answered rightly.
+    """Keep that a question of a lesson (1 to 99) was answered rightly; return whether it is kept.
 
-    Args:
-        lesson: the number of the lesson, 1 to 99.
-        question: the name of the question in the module of the lesson.
-
-    Returns:
-        Whether it is kept now. False where progress is off, and where the folder cannot be written
-        to; the latter is said once, as a warning, and never raised.
-
-    Raises:
-        ValueError: if lesson or question is out of range.
-        TypeError: if lesson is not an integer.
+    It is not where progress is off, and where the folder cannot be written to; the latter is said
+    once, as a warning, and never raised.
 
     Example:
         >>> record(3, "write cosine")
         Traceback (most recent call last):
             ...
-        ValueError: question must be a Python name, got 'write cosine'
+        ValueError: lesson and question must be like 3, 'write_cosine', got 3, 'write cosine'
     """
-    lesson = int(validate.between("lesson", validate.integer("lesson", lesson), 1, 99))
-    if not isinstance(question, str) or not question.isidentifier():
-        raise ValueError(f"question must be a Python name, got {question!r}")
+    lesson = validate.integer("lesson", lesson, minimum=1)
+    name = f"{lesson:02}.{question}.v{_VERSION}"
+    if not _MARK.fullmatch(name):
+        raise ValueError(
+            f"lesson and question must be like 3, 'write_cosine', got {lesson!r}, {question!r}"
+        )
     folder = path()
     if folder is None:
         return False
-    mark = folder / f"{lesson:02}.{question}.v{_VERSION}"
     try:
-        _create(mark)
+        folder.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(folder / name, os.O_CREAT | os.O_WRONLY, 0o644))
     except OSError as error:
         _say_once(
             f"Your progress cannot be kept in {folder} ({error.strerror or error}). The lesson "
@@ -91,6 +90,25 @@ def record(lesson: int, question: str) -> bool:
     return True
 
 
+def trouble() -> str:
+    """Return why progress cannot be kept, or "" if it can: by trying, for rights do not say it all.
+
+    The folder is made; what is written into it is gone at once.
+
+    Example:
+        >>> trouble()
+        ''
+    """
+    folder = path()
+    try:
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
 def solved() -> dict[int, set[str]]:
     """Return the names of the questions answered so far, by number of the lesson.
 
@@ -98,7 +116,6 @@ def solved() -> dict[int, set[str]]:
     as nothing.
 
     Example:
-        >>> os.environ["COURSE_PROGRESS"] = "off"
         >>> solved()
         {}
     """
@@ -106,7 +123,7 @@ def solved() -> dict[int, set[str]]:
     for mark in _marks():
         if int(mark["version"]) == _VERSION:
             found.setdefault(int(mark["lesson"]), set()).add(mark["question"])
-    return dict(sorted(found.items()))
+    return found
 
 
 def forget() -> str:
@@ -115,7 +132,6 @@ def forget() -> str:
     Only marks are deleted, and the folder if nothing else is in it.
 
     Example:
-        >>> os.environ["COURSE_PROGRESS"] = "off"
         >>> forget()
         'Progress is switched off: there is nothing to forget.'
     """
@@ -136,16 +152,65 @@ def forget() -> str:
     return f"Forgotten: {len(marks)} right answer{'' if len(marks) == 1 else 's'}."
 
 
-def _create(mark: Path) -> None:
-    """Make an empty file; again if `forget` has just taken the folder away."""
-    for last_chance in (False, True):
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.close(os.open(mark, os.O_CREAT | os.O_WRONLY, 0o644))
-            return
-        except FileNotFoundError:
-            if last_chance:
-                raise
+@dataclass(frozen=True)
+class Overview:
+    """The exercises of each lesson, and which of them are solved; a table in Jupyter.
+
+    Args:
+        exercises: lesson -> the names of its exercises, in order.
+        solved: lesson -> names of questions answered rightly. A prediction, whose wrong answer
+            teaches as much as a right one, is no exercise and does not count.
+        where: a sentence on where this is kept.
+
+    Example:
+        >>> Overview({1: ("one_step_rate", "same_clock")}, {1: {"same_clock"}}, "Kept here.")
+        lesson 1  ■□ 1 of 2  one_step_rate
+        Together 1 of 2 exercises are solved. Kept here.
+    """
+
+    exercises: Mapping[int, Sequence[str]]
+    solved: Mapping[int, set[str]]
+    where: str
+
+    def _rows(self) -> Iterator[tuple[str, str, str]]:
+        for lesson, names in self.exercises.items():
+            still = [name for name in names if name not in self.solved.get(lesson, ())]
+            done = len(names) - len(still)
+            bar = "■" * done + "□" * len(still)
+            listed = ", ".join([*still[:_MOST_NAMES], *(["..."] if still[_MOST_NAMES:] else [])])
+            yield str(lesson), f"{bar} {done} of {len(names)}", listed or "all solved"
+
+    @property
+    def summary(self) -> str:
+        """All lessons together, and where this is kept."""
+        everything = {(number, name) for number, names in self.exercises.items() for name in names}
+        answered = {(number, name) for number, names in self.solved.items() for name in names}
+        done = len(everything & answered)
+        return f"Together {done} of {len(everything)} exercises are solved. {self.where}"
+
+    def __repr__(self) -> str:
+        return "\n".join([*("  ".join(("lesson " + row[0], *row[1:])) for row in self._rows()),
+                          self.summary])  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        from course_utils.views import tables  # here: lessons are to be counted without Matplotlib
+
+        table = tables.html(("Lesson", "Solved", "Still open"), self._rows())
+        return f"{table}<p>{html.escape(self.summary)}</p>"
+
+
+def my_progress(exercises: Mapping[int, Sequence[str]]) -> Overview:
+    """Return which of the exercises {lesson: names} the learner has solved so far.
+
+    Example:
+        >>> my_progress({1: ("one_step_rate",)}).summary.partition(" Nothing")[0]
+        'Together 0 of 1 exercises are solved.'
+    """
+    folder = path()
+    where = f"Nothing is kept: {VARIABLE} is {OFF}."
+    if folder:
+        where = f"This is kept on this computer only, in the folder {folder}."
+    return Overview(exercises, solved(), where)
 
 
 def _marks() -> list[re.Match[str]]:

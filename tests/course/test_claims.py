@@ -304,6 +304,13 @@ def test_ledger_refuses_unknown_records(tmp_path, change):
         claims.ledger(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["", "<<<<<<< HEAD", "\ufeff{}", '{"worksheets": []}', "[]"])
+def test_a_notebook_that_cannot_be_read_is_named(tmp_path, text):
+    (tmp_path / "08_scratch.ipynb").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match="08_scratch.ipynb cannot be read"):
+        claims.ledger(tmp_path)
+
+
 # --- the real notebooks ------------------------------------------------------------------------
 
 

@@ -30,14 +30,15 @@ def folder(tmp_path):
 
 
 def test_counts_cover_every_row(folder):
-    title, columns, rows = ledger_browser.summary(folder).tables[0]
-    assert title == "Lessons that do not exist yet: 03, 05, 06, 07"
+    (table,) = ledger_browser.summary(folder).tables
+    columns, rows = table.columns, table.rows
+    assert table.heading == "Lessons that do not exist yet: 03, 05, 06, 07"
     for row in rows:
         assert int(row[1]) == sum(map(int, row[2:]))
-    table = {row[0]: dict(zip(columns[1:], map(int, row[1:]))) for row in rows}
-    assert table["all"]["rows"] == 171 and table["all"]["not treated yet"] == 167
-    assert table["002"]["refuted"] == 1 and table["002"]["rebuilt"] == 2
-    assert table["003"]["refuted"] == 1 and table["003"]["holds"] == 0  # the last lesson counts
+    found = {row[0]: dict(zip(columns[1:], map(int, row[1:]))) for row in rows}
+    assert found["all"]["rows"] == 171 and found["all"]["not treated yet"] == 167
+    assert found["002"]["refuted"] == 1 and found["002"]["rebuilt"] == 2
+    assert found["003"]["refuted"] == 1 and found["003"]["holds"] == 0  # the last lesson counts
 
 
 def test_filters(folder):
@@ -60,7 +61,7 @@ def test_it_says_what_is_missing(folder):
     for number in (3, 5, 6, 7):
         write_notebook(folder, f"{number:02}_x.ipynb")
     assert LedgerBrowser(folder).missing == []
-    assert ledger_browser.summary(folder).tables[0][0] == "All seven lessons exist"
+    assert ledger_browser.summary(folder).tables[0].heading == "All seven lessons exist"
 
 
 @pytest.mark.parametrize(

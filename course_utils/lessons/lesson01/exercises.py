@@ -9,7 +9,6 @@ import numpy as np
 from course_utils.course.exercises import (
     Incorrect,
     Lesson,
-    Wording,
     call,
     expect,
     expect_none_of,
@@ -186,11 +185,6 @@ who_wrote_it = question(
             "smaller near the minimum. It exists (sign descent), and lesson 4 meets its relatives.",
             "D": "A number times a vector, subtracted.",
         },
-        Wording(
-            chosen="{chosen}: {why}",
-            unknown="answer 'A', 'B', 'C' or 'D', got {answer!r}.",
-            not_text="answer with a letter in quotes, got {answer!r}.",
-        ),
     ),
     hints=("What is the shape of np.dot(g, g)?", "Downhill, and in proportion to the slope."),
     solution="D",

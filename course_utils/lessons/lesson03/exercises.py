@@ -11,7 +11,6 @@ from course_utils.course.exercises import (
     Incorrect,
     Lesson,
     Question,
-    Wording,
     call,
     expect,
     grade_choice,
@@ -22,13 +21,6 @@ from course_utils.lessons.lesson03.broken_programs import STRIPS
 from course_utils.schedules import Schedule, cosine, polynomial, with_warmup
 
 question = Lesson(3).question
-
-_WORDING = Wording(
-    chosen="{chosen}: {why}",
-    unknown="answer one of {options}.",
-    not_text="answer with a letter in quotes, got {answer!r}.",
-    quote="",
-)
 
 
 # --------------------------------------------------------------------------------- predictions
@@ -70,7 +62,6 @@ decay_or_not = question(
             "away.",
             "C": "they look alike in a linear plot. On a logarithmic axis they do not.",
         },
-        _WORDING,
     ),
     hints=(
         "The distance is multiplied by 1 − 2η.",
@@ -140,7 +131,6 @@ restarts = question(
             "C": "Over one cosine of the same length, no difference is detected on any of the "
             "splits.",
         },
-        _WORDING,
     ),
     hints=(
         "Both end at a rate of zero after the same number of updates.",
@@ -447,7 +437,7 @@ def _spot(strip: int, right: str, meaning: str, hint: str) -> Question:
     return question(
         f"strip_{strip}",
         f"Strip {strip} announces: {STRIPS[strip].announcement} What went wrong?",
-        grade_choice(right, replies | {right: meaning}, _WORDING),
+        grade_choice(right, replies | {right: meaning}),
         hints=(hint, f"Then {_LOOKS[right]}."),
         solution=right,
         explanation=f"{right}: {DIAGNOSES[right]}. {meaning}\n\n"

@@ -8,8 +8,6 @@ rows are run by the tests; the other libraries' own rates are recorded in tests/
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +31,7 @@ from course_utils.schedules import (
     with_warmup,
 )
 from course_utils.validate import one_of
+from course_utils.views.tables import Table
 
 LIBRARIES = {"tf1": "TensorFlow 1", "keras3": "Keras 3", "torch": "PyTorch", "optax": "optax"}
 """The columns: key and heading."""
@@ -488,53 +487,6 @@ def row(name: str) -> Row:
 # --------------------------------------------------------------------------------------------
 
 
-class Table:
-    """A small table that shows itself as Markdown in a notebook.
-
-    Args:
-        header: the column headings.
-        body: rows of Markdown cells.
-
-    Example:
-        >>> print(Table(["name", "formula"], [["cosine", "$1 + 1$"]]))
-        | name | formula |
-        |---|---|
-        | cosine | $1 + 1$ |
-    """
-
-    def __init__(self, header: list[str], body: list[list[str]]) -> None:
-        self.header, self.body = header, body
-
-    def to_markdown(self) -> str:
-        """Return the table in GitHub's Markdown."""
-        lines = [self.header, ["---"] * len(self.header), *self.body]
-        rendered = ["| " + " | ".join(cell for cell in line) + " |" for line in lines]
-        rendered[1] = "|" + "---|" * len(self.header)
-        return "\n".join(rendered)
-
-    def to_html(self) -> str:
-        """Return the table as HTML; the formulas stay LaTeX between dollar signs.
-
-        Example:
-            >>> print(Table(["name"], [["**a** *or* `b < c`"]]).to_html())
-            <table>
-            <thead><tr><th scope="col">name</th></tr></thead>
-            <tbody>
-            <tr><td><strong>a</strong> <em>or</em> <code>b &lt; c</code></td></tr>
-            </tbody>
-            </table>
-        """
-        head = "".join(f'<th scope="col">{_html(cell)}</th>' for cell in self.header)
-        body = ["".join(f"<td>{_html(cell)}</td>" for cell in line) for line in self.body]
-        rows = "\n".join(f"<tr>{line}</tr>" for line in body)
-        return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
-
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
-
-    __str__ = __repr__ = to_markdown
-
-
 def calls(names: Iterable[str] | None = None) -> Table:
     """Return the table of names: formula, and how each library writes the schedule.
 
@@ -612,18 +564,6 @@ def translations(names: Iterable[str] | None = None) -> Table:
         if version.naive
     ]
     return Table(["schedule", "library", "copied", "wrong from step", "right"], body)
-
-
-def _html(cell: str) -> str:
-    """Return a cell of Markdown as HTML: code, math, bold and emphasis, nothing else."""
-    parts = re.split(r"(`[^`]*`|\$[^$]*\$)", html.escape(cell, quote=False))
-    for i, part in enumerate(parts):
-        if part.startswith("`"):
-            parts[i] = f"<code>{part[1:-1]}</code>"
-        elif not part.startswith("$"):
-            bold = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", part)
-            parts[i] = re.sub(r"\*(.+?)\*", r"<em>\1</em>", bold)
-    return "".join(parts)
 
 
 def _rows(names: Iterable[str] | None) -> list[Row]:

@@ -9,7 +9,6 @@ import numpy as np
 from course_utils.course.exercises import (
     Incorrect,
     Lesson,
-    Wording,
     call,
     expect,
     expect_none_of,
@@ -25,13 +24,6 @@ from course_utils.optimizers import Adam, GradientDescent, Optimizer
 from course_utils.problems import abc_surface, linear_regression, quadratic
 
 question = Lesson(4).question
-
-_WORDING = Wording(
-    chosen="“{chosen}”: {why}",
-    unknown="answer with one of {options}, got {answer!r}.",
-    not_text="answer with one of {options}, got {answer!r}.",
-    quote='"',
-)
 
 
 # -------------------------------------------------------------------------- 4.2 steep and flat
@@ -109,7 +101,6 @@ heavy_ball_limit = question(
             "above": "It is 2(1 + β)/λ = 3.8 for β = 0.9: alternating gradients cancel in the "
             "average.",
         },
-        _WORDING,
     ),
     hints=(
         "Near the limit the weight jumps from wall to wall, so the gradients alternate in sign.",
@@ -174,7 +165,6 @@ who_wins = question(
             "Adagrad": "Adagrad, in four steps: it may start with the rate 10, because it slows "
             "down by itself.",
         },
-        _WORDING,
     ),
     hints=(
         "Which rule can afford a very large rate, because it becomes smaller by itself?",
@@ -401,7 +391,6 @@ missing_correction = question(
             "v": "1/√(1 − 0.999^t) is 31.6, 22.4, 18.3, …: v is too small, m is right.",
             "both": "then the first step would be 0.1/√0.001 = 3.16 long, not 31.6.",
         },
-        _WORDING,
     ),
     hints=(
         "Compute the first step for each of the three cases.",
@@ -468,14 +457,13 @@ def _grade_scale_the_inputs(answer):
     rng = np.random.default_rng(0)
     basis = np.linalg.qr(np.column_stack([np.ones(200), rng.standard_normal((200, 2))]))[0][:, 1:]
     x = np.column_stack([400 + 3000 * basis[:, 0], 5 + 0.2 * basis[:, 1], np.full(200, 7.0)])
-    before = x.copy()
-    got = call(answer, x)
+    got = call(answer, x)  # of a copy of x
     expect(
         isinstance(got, np.ndarray) and got.shape == x.shape, "return a table of the same shape."
     )
-    expect(
-        np.array_equal(x, before), "your function changed its input; return a new table instead."
-    )
+    mine = x.copy()
+    answer(mine)
+    expect(np.array_equal(mine, x), "your function changed its input; return a new table instead.")
     expect(
         np.isfinite(got).all(),
         "the constant column became NaN: its standard deviation is 0, and 0/0 is not a number.",

@@ -9,7 +9,6 @@ import numpy as np
 from course_utils.course.exercises import (
     Lesson,
     NotAttempted,
-    Wording,
     call,
     expect,
     expect_none_of,
@@ -29,13 +28,6 @@ from course_utils.schedules import Schedule, as_schedule, cosine
 
 question = Lesson(5).question
 
-_WORDING = Wording(
-    chosen='You chose "{chosen}": {why}',
-    unknown="answer with one of {options}, got {answer!r}.",
-    not_text="answer with one of {options}, got {answer!r}.",
-    quote='"',
-)
-
 
 # ------------------------------------------------------------------------------- predictions
 
@@ -51,7 +43,6 @@ who_can_burst = question(
             "both": "ask for each: can its σ become smaller when the gradients become small?",
             "neither": "an average over many small gradients becomes small. What does η/σ do then?",
         },
-        _WORDING,
     ),
     hints=("η/σ grows when σ shrinks.", "Can a sum of squares shrink? Can a mean?"),
     solution="mean",
@@ -70,7 +61,6 @@ what_cures = question(
             "both": "a warm-up ends at the full rate; late in training nothing has changed.",
             "neither": "a rate that goes to zero takes η/σ with it, however small σ gets.",
         },
-        _WORDING,
     ),
     hints=("The burst is late.", "At which steps does each schedule lower the rate?"),
     solution="cosine",
@@ -112,7 +102,6 @@ smallest_batch_gap = question(
             "well.",
             "equal": "the figure shows four batch sizes; the curves are not parallel.",
         },
-        _WORDING,
     ),
     hints=("At equal epochs, large batches mean few updates.", "Which method makes more of few?"),
     solution="large",

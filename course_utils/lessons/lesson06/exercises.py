@@ -9,7 +9,6 @@ import numpy as np
 from course_utils.course.exercises import (
     Incorrect,
     Lesson,
-    Wording,
     call,
     expect,
     expect_none_of,
@@ -19,14 +18,6 @@ from course_utils.course.exercises import (
 )
 
 question = Lesson(6).question
-
-_WORDING = Wording(
-    chosen='You chose "{chosen}": {why}',
-    unknown="answer with one of {options}, got {answer!r}.",
-    not_text="answer with one of {options}, got {answer!r}.",
-    quote='"',
-)
-
 # ------------------------------------------------------------------------------- predictions
 
 guessing = question(
@@ -65,7 +56,6 @@ typo = question(
             "equal": "move the decimal point five places to the left in 625.",
             "larger": "625e-5 = 0.00625, six times 1e-3. It cannot be the rate that is too low.",
         },
-        _WORDING,
     ),
     hints=("625e-5 is 625 divided by 100,000.", "How many zeros follow the decimal point?"),
     solution="larger",
@@ -122,7 +112,6 @@ deeper = question(
             "same": "the width is the same; but what one layer does wrong the next amplifies.",
             "smaller": "Each layer amplifies the change of the one before.",
         },
-        _WORDING,
     ),
     hints=("The change of one layer is the input of the next.", "Six dominoes, or one?"),
     solution="smaller",

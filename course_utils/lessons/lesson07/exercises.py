@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
 
-from course_utils.course.exercises import Incorrect, Lesson, call, expect, expect_number, number
+from course_utils.course.exercises import (
+    Incorrect,
+    Lesson,
+    call,
+    expect,
+    grade_choice,
+    grade_number,
+    number,
+    pair,
+)
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.sweep import Sweep, sweep
 from course_utils.optimizers import Adam, GradientDescent, Optimizer
@@ -17,40 +25,20 @@ from course_utils.optimizers import Adam, GradientDescent, Optimizer
 question = Lesson(7).question
 
 
-def _choice(answer: object, options: Sequence[str]) -> str:
-    """The answer in lower case if it is one of the options, else `Incorrect`."""
-    listed = ", ".join(repr(option) for option in options)
-    expect(isinstance(answer, str), f"answer with a text, one of {listed}.")
-    chosen = answer.strip().lower()
-    expect(chosen in options, f"{answer!r} is no option: choose one of {listed}.")
-    return chosen
-
-
-def _one_of_three(right: str, wrong: dict[str, str], meaning: str) -> Callable[[object], str]:
-    """A grader for a prediction: each wrong option has its own message."""
-
-    def grade(answer):
-        chosen = _choice(answer, (right, *wrong))
-        if chosen != right:
-            raise Incorrect(f"You chose {chosen!r}: {wrong[chosen]}")
-        return meaning
-
-    return grade
-
-
 # --- predictions -------------------------------------------------------------------------------
 
 which_point = question(
     "which_point",
     "Which point of a range test do you take as the rate: 'lowest', 'steepest' or 'tenth'?",
-    _one_of_three(
+    grade_choice(
         "tenth",
         {
             "lowest": "at the lowest point the loss has stopped falling: the next rate undoes it.",
             "steepest": "a good idea, and the slope of a noisy curve is noisier than the curve; "
             "see the regrets.",
+            "tenth": "A tenth of the rate with the lowest loss: far from the cliff, and easy to "
+            "read.",
         },
-        "A tenth of the rate with the lowest loss: far from the cliff, and easy to read.",
     ),
     hints=("What has the loss just begun to do at its lowest point?", "Which point is robust?"),
     solution="tenth",
@@ -61,13 +49,14 @@ which_point = question(
 one_dimension = question(
     "one_dimension",
     "Six runs, one dimension, the rate: does 'grid' or 'random' search do better, or is it 'even'?",
-    _one_of_three(
+    grade_choice(
         "grid",
         {
+            "grid": "Evenly spaced points leave the smallest holes. Random search needs a second "
+            "dimension.",
             "random": "in one dimension random points leave holes and repeat each other.",
             "even": "the cost is even. But how wide is the largest hole between random points?",
         },
-        "Evenly spaced points leave the smallest holes. Random search needs a second dimension.",
     ),
     hints=("How far is the best rate from the nearest trial, at worst?",),
     solution="grid",
@@ -78,13 +67,13 @@ one_dimension = question(
 brighter_pixels = question(
     "brighter_pixels",
     "All pixels times 4: does the best rate get 'larger' or 'smaller', or does it stay 'equal'?",
-    _one_of_three(
+    grade_choice(
         "smaller",
         {
             "larger": "the gradients grow with the pixels: is a longer step needed as well?",
+            "smaller": "Curvature grows with the square of the inputs, so the limit falls.",
             "equal": "the pictures show the same digits, but what happens to the curvature?",
         },
-        "Curvature grows with the square of the inputs, so the limit falls.",
     ),
     hints=("For linear regression the Hessian is XᵀX.", "What is 2/λ if X becomes 4X?"),
     solution="smaller",
@@ -96,13 +85,13 @@ equal_training_loss = question(
     "equal_training_loss",
     "Rates 0.046 and 0.46, both stopped at the training loss 0.05. Whose test loss is lower: "
     "'small', 'large', or 'equal' (within 10 %)?",
-    _one_of_three(
+    grade_choice(
         "equal",
         {
             "small": "that is the claim. The small rate walks the same road, only slower.",
             "large": "with wrong labels that happens. Here the labels are clean.",
+            "equal": "At the same point of the same road they generalize almost alike.",
         },
-        "At the same point of the same road they generalize almost alike.",
     ),
     hints=("Lesson 1: at small rates the rate is a clock.", "Compare positions, not times."),
     solution="equal",
@@ -114,48 +103,42 @@ equal_training_loss = question(
 # --- exercises ---------------------------------------------------------------------------------
 
 
-def _grade_grid_size(answer):
-    value = number(answer)
-    for wrong, why in (
-        (9, "nine points make eight gaps of a factor of 3: they end at 0.66. Not quite 1."),
-        (8, "count the points, not the gaps, and round up."),
-        (5, "that is a factor of 10 between points."),
-        (4, "four decades, yes; a factor of 3 is less than half a decade."),
-    ):
-        if value == wrong:
-            raise Incorrect(f"You gave {value:g}: {why}")
-    expect_number(value, 10, "solve 1e-4 · 3^(n − 1) ≥ 1 for the number of points n.")
-    return "Ten runs cover four decades and cannot miss a basin of half a decade."
-
-
 grid_size = question(
     "grid_size",
     "How many rates has a grid from 1e-4 to at least 1, each 3 times the one before?",
-    _grade_grid_size,
+    grade_number(
+        10,
+        mistakes={
+            9: "nine points make eight gaps of a factor of 3: they end at 0.66. Not quite 1.",
+            8: "count the points, not the gaps, and round up.",
+            5: "that is a factor of 10 between points.",
+            4: "four decades, yes; a factor of 3 is less than half a decade.",
+        },
+        otherwise="solve 1e-4 · 3^(n − 1) ≥ 1 for the number of points n.",
+        right="Ten runs cover four decades and cannot miss a basin of half a decade.",
+    ),
     hints=("n points have n − 1 gaps.", "3^8 = 6561, 3^9 = 19683."),
     solution=10,
     explanation="log(10⁴)/log(3) = 8.4 gaps, so 9 gaps and 10 points.",
 )
 
 
-def _grade_random_trials(answer):
-    value = number(answer)
-    for wrong, why in (
-        (12, "twelve is what a grid needs. Random points do not keep their distance."),
-        (13, "that is about what a grid needs. Random points do not keep their distance."),
-        (34, "34 trials reach 94.8 %. Round up."),
-        (6, "the basin is a twelfth of the range, and it must be hit with a probability of 95 %."),
-    ):
-        if value == wrong:
-            raise Incorrect(f"You gave {value:g}: {why}")
-    expect_number(value, 35, "all n trials miss with the probability (1 − 1/12)^n. Make that 5 %.")
-    return "35 random trials for what 12 grid points do with certainty: the price of chance in 1-D."
-
-
 random_trials = question(
     "random_trials",
     "How many random trials over six decades until a basin of half a decade is hit with 95 %?",
-    _grade_random_trials,
+    grade_number(
+        35,
+        mistakes={
+            12: "twelve is what a grid needs. Random points do not keep their distance.",
+            13: "that is about what a grid needs. Random points do not keep their distance.",
+            34: "34 trials reach 94.8 %. Round up.",
+            6: "the basin is a twelfth of the range, and it must be hit with a probability of "
+            "95 %.",
+        },
+        otherwise="all n trials miss with the probability (1 − 1/12)^n. Make that 5 %.",
+        right="35 random trials for what 12 grid points do with certainty: the price of chance in "
+        "1-D.",
+    ),
     hints=("One trial misses with the probability 11/12.", "log(0.05) / log(11/12)"),
     solution=35,
     explanation="(11/12)^34 = 0.052 and (11/12)^35 = 0.048.",
@@ -163,16 +146,13 @@ random_trials = question(
 
 
 def _grade_distinct_rates(answer):
-    expect(
-        isinstance(answer, (tuple, list)) and len(answer) == 2,
-        "give a pair: (different rates in the grid, different rates at random).",
-    )
-    pair = tuple(number(part) for part in answer)
-    expect(pair != (16, 4), "It is the other way round: the grid repeats each rate.")
-    expect(pair[0] != 16, "The 4 × 4 grid has 16 trials, but how many columns?")
-    expect(pair[1] != 4, "Random trials do not share their rates: each draws its own.")
-    expect(pair[0] == 4, f"You gave {pair}: a 4 × 4 grid has 4 columns.")
-    expect(pair == (4, 16), f"You gave {pair}: every random trial is a new rate.")
+    parts = pair(answer, "give a pair: (different rates in the grid, different rates at random).")
+    grid, random = given = tuple(map(number, parts))
+    expect(given != (16, 4), "It is the other way round: the grid repeats each rate.")
+    expect(grid != 16, "The 4 × 4 grid has 16 trials, but how many columns?")
+    expect(random != 4, "Random trials do not share their rates: each draws its own.")
+    expect(grid == 4, f"You gave {given}: a 4 × 4 grid has 4 columns.")
+    expect(random == 16, f"You gave {given}: every random trial is a new rate.")
     return "If only the rate matters, the grid has spent 16 runs on 4 rates."
 
 
@@ -187,23 +167,20 @@ distinct_rates = question(
 )
 
 
-def _grade_weight_decay(answer):
-    value = number(answer)
-    for wrong, why in (
-        (0.01, "PyTorch adds `weight_decay` · w to the gradient. What is the gradient of 0.01 w²?"),
-        (0.005, "that would be right if Keras had ½ · 0.01 · w²; it has no ½."),
-        (0.0001, "0.01 is not squared; w is."),
-    ):
-        if math.isclose(value, wrong, rel_tol=1e-9):
-            raise Incorrect(f"You gave {value:g}: {why}")
-    expect_number(value, 0.02, "differentiate 0.01 · w².")
-    return "And only for the kernels: in PyTorch put the biases into a group of their own."
-
-
 weight_decay = question(
     "weight_decay",
     "Keras: `l2(0.01)`. Which `weight_decay` of `torch.optim.SGD` is the same?",
-    _grade_weight_decay,
+    grade_number(
+        0.02,
+        mistakes={
+            0.01: "PyTorch adds `weight_decay` · w to the gradient. What is the gradient of "
+            "0.01 w²?",
+            0.005: "that would be right if Keras had ½ · 0.01 · w²; it has no ½.",
+            0.0001: "0.01 is not squared; w is.",
+        },
+        otherwise="differentiate 0.01 · w².",
+        right="And only for the kernels: in PyTorch put the biases into a group of their own.",
+    ),
     hints=("Keras adds 0.01 · Σw² to the loss.", "PyTorch adds weight_decay · w to the gradient."),
     solution=0.02,
     explanation="d/dw 0.01 w² = 0.02 w.",

@@ -55,7 +55,7 @@ WRONG = {
         "0.01": "careful",
         "0.99": "way back",
         "neither": "below 1",
-        "x": "option",
+        "x": "one of",
     },
     "at_the_limit": {
         0: "shrink",
@@ -94,7 +94,7 @@ WRONG = {
         (RIGHT | {"D": "never settles"}, "grow"),
         (RIGHT | {"B": "approach"}, "left after 30"),
         (RIGHT | {"C": "diverge"}, "once more"),
-        (RIGHT | {"F": "sinks"}, "no option"),
+        (RIGHT | {"F": "sinks"}, "one of"),
         ({"A": "crawl"}, "all six"),
         ("crawl", "dict"),
     ),
@@ -129,10 +129,24 @@ WRONG = {
     },
 }
 
+# Nearly right, and wrong still: on each side of each threshold.
+NEAR = {
+    "at_the_limit": (36.001, 35.999),
+    "one_percent_above": (0.9e5, 1.1e10),
+    "width_of_the_basin": (0.29, 1.65),
+    "largest_stable_rate": (0.501, 0.499),
+    "steps_at_0_002": (2172,),
+    "best_rate_and_factor": (
+        *((rate, 12 / 13) for rate in (1 / 26 * 1.003, 1 / 26 * 0.997, 0.045)),
+        *((1 / 26, factor) for factor in (12 / 13 * 1.001, 12 / 13 * 0.999)),
+    ),
+    "free_the_loss": ((0.24, 0.02),),  # the loss ends at 0.011
+}
+
 
 @pytest.mark.parametrize("name", WRONG)
 def test_question(name):
-    check_lesson(ex, name, WRONG[name])
+    check_lesson(ex, name, WRONG[name], NEAR.get(name, ()))
 
 
 def test_every_question_is_tested():

@@ -8,7 +8,7 @@ from exercise_table import check_lesson
 
 from course_utils.lessons.lesson03 import exercises as ex
 from course_utils.lessons.lesson03.broken_programs import BATCHES, STRIPS, record
-from course_utils.schedules import constant, cosine, natural_exponential
+from course_utils.schedules import constant, cosine, exponential, natural_exponential
 
 
 def alpha_as_a_rate(t, lr, decay_steps, alpha):
@@ -81,10 +81,15 @@ def backwards(t, boundaries, values):
 
 
 def strip_answers(right):
-    return {letter: f"{letter}: then" for letter in "ABCDEFG" if letter != right} | {
+    return {letter: f"'{letter}': then" for letter in "ABCDEFG" if letter != right} | {
         "H": "one of",
-        3: "letter",
+        3: "one of",
     }
+
+
+def bent(function, at):
+    """`function` of the step, a millionth too large at one step."""
+    return lambda t, *rest: function(t, *rest) + 1e-6 * (t == at)
 
 
 WRONG = {
@@ -95,7 +100,7 @@ WRONG = {
         0.0: "never stops",
         0.02: "half",
     },
-    "decay_or_not": {"A": "slows the run down", "c": "logarithmic", "D": "one of", 2: "letter"},
+    "decay_or_not": {"A": "slows the run down", "c": "logarithmic", "D": "one of", 2: "one of"},
     "where_it_freezes": {
         -1: "infinite sum",
         5: "does move",
@@ -169,10 +174,24 @@ WRONG = {
     "strip_6": strip_answers("C"),
 }
 
+# Nearly right, and wrong still: on each side of each threshold.
+NEAR = {
+    "half_the_rate": (0.0137, 0.0120),
+    "where_it_freezes": (3.95, 3.88),
+    "keras_decay": (0.915, 0.9135),
+    "write_cosine": tuple(bent(ex.my_cosine, t) for t in (0, 25, 50, 100, 150, 200)),
+    "write_warmup": tuple(bent(ex.my_warmup, t) for t in (0, 1, 5, 9, 10, 11, 60, 110, 130)),
+    "fix_boundary": tuple(bent(ex.my_piecewise, t) for t in (0, 100, 101, 200, 201)),
+    "gamma_per_update": (0.99935, 0.99933),
+    "natural_rate": (0.0412, 0.0405),
+    "area_of_a_cosine": (235.5, 230),
+    "choose_schedule": (lambda: exponential(0.4, 310, 0.27),),  # better by 1.6 standard errors
+}
+
 
 @pytest.mark.parametrize("name", WRONG)
 def test_question(name):
-    check_lesson(ex, name, WRONG[name])
+    check_lesson(ex, name, WRONG[name], NEAR.get(name, ()))
 
 
 def test_every_question_is_in_the_table():

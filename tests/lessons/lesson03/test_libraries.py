@@ -6,7 +6,6 @@ import math
 import re
 import warnings
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -177,24 +176,15 @@ def test_one_cycle_replaces_the_rate_and_moves_the_momentum():
 def test_tables_are_regular_markdown(make):
     table = getattr(libraries, make)()
     lines = table._repr_markdown_().splitlines()
-    assert len(lines) == len(table.body) + 2
-    width = len(table.header)
+    assert len(lines) == len(table.rows) + 2
+    width = len(table.columns)
     for line in lines:
         assert line.count("|") == width + 1, line
-    assert all(len(row) == width and all(row) for row in table.body)
-
-
-@pytest.mark.parametrize("make", ["calls", "traps", "defaults", "translations"])
-def test_tables_are_well_formed_html(make):
-    table = getattr(libraries, make)()
-    root = ElementTree.fromstring(table.to_html())
-    assert [len(row) for row in root.iter("tr")] == [len(table.header)] * (len(table.body) + 1)
-    shown = "".join(root.itertext())
-    assert "`" not in shown and "**" not in re.sub(r"\w \*\* |\) \*\* ", "", shown)
+    assert all(len(row) == width and all(row) for row in table.rows)
 
 
 def test_a_table_of_chosen_rows():
-    body = libraries.traps(["cosine", "exponential"]).body
+    body = libraries.traps(["cosine", "exponential"]).rows
     assert [row[0] for row in body] == ["**cosine**", "**exponential**"]
     with pytest.raises(ValueError, match="name must be one of 'constant', .* got 'cosinus'"):
         libraries.calls(["cosinus"])
