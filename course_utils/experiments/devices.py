@@ -25,6 +25,45 @@ def best_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+def as_device(device: torch.device | str) -> torch.device:
+    """Return a device that is there; "auto" is the best one.
+
+    Example:
+        >>> as_device("gpu")
+        Traceback (most recent call last):
+            ...
+        ValueError: device must be 'auto' or a device such as 'cpu' or 'cuda', got 'gpu'
+    """
+    if isinstance(device, str) and device == "auto":
+        return best_device()
+    wanted = f"device must be 'auto' or a device such as 'cpu' or 'cuda', got {device!r}"
+    if isinstance(device, bool) or not isinstance(device, (str, torch.device)):
+        raise TypeError(wanted)
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(wanted) from error
+    if found.type == "meta":  # it holds no numbers
+        raise ValueError(wanted)
+    return found
+
+
+def torch_seed(name: str, seed: int) -> int:
+    """Return a seed that NumPy and PyTorch both take, 0 <= seed < 2^64.
+
+    Example:
+        >>> torch_seed("seed", 2**64)
+        Traceback (most recent call last):
+            ...
+        ValueError: seed must be less than 2^64, got 18446744073709551616
+    """
+    seed = validate.integer(name, seed, minimum=0)
+    if seed >= 2**64:
+        raise ValueError(f"{name} must be less than 2^64, got {seed}")
+    return seed
+
+
 def fast_precision(device: torch.device | str | None = None) -> str:
     """Return "bfloat16" where the hardware multiplies such numbers, else "float32".
 
@@ -37,7 +76,7 @@ def fast_precision(device: torch.device | str | None = None) -> str:
         >>> fast_precision("cpu") in PRECISIONS
         True
     """
-    device = best_device() if device is None else torch.device(device)
+    device = best_device() if device is None else as_device(device)
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:

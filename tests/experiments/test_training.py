@@ -1,6 +1,5 @@
 """The torch loop: the same as a sweep and as a plain loop, stoppable, resumable."""
 
-import json
 import math
 import subprocess
 import sys
@@ -277,18 +276,8 @@ def test_a_checkpoint_knows_when_it_was_observed_and_on_how_much_data(tmp_path):
     with pytest.raises(ValueError, match=r"another training \(observe_at differ\)"):
         train(mlp(SIZES, seed=0), DATA, steps=3, observe_every=2, checkpoint=path, **settings)
     fewer = replace(DATA, train=DATA.train.take(slice(500)))  # under the same name
-    with pytest.raises(ValueError, match=r"another training \(examples differ\)"):
+    with pytest.raises(ValueError, match=r"another training \(data differ\)"):
         train(mlp(SIZES, seed=0), fewer, steps=3, observe_every=1, checkpoint=path, **settings)
-
-
-def test_a_checkpoint_of_an_older_version_is_refused(tmp_path):
-    path = tmp_path / "run.pt"
-    run = train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
-    content = torch.load(path, weights_only=True)
-    older = {k: v for k, v in run.meta.items() if k not in ("interrupted", "seconds")}
-    torch.save(content | {"meta": json.dumps(older)}, path)
-    with pytest.raises(ValueError, match=r"another training \(observe_at, examples differ\)"):
-        train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
 
 
 def test_a_checkpoint_is_read_into_the_memory_of_the_cpu(tmp_path, monkeypatch):
@@ -303,7 +292,7 @@ def test_a_checkpoint_is_read_into_the_memory_of_the_cpu(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch, "load", load)
     with pytest.raises(ValueError, match="cannot be read"):
-        train(mlp(SIZES, seed=0), DATA, device="meta", **settings)
+        train(mlp(SIZES, seed=0), DATA, **settings)
     assert places == ["cpu"]
 
 
