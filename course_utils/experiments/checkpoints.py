@@ -10,11 +10,15 @@ import hashlib
 import json
 import os
 import re
+import signal
 import socket
 import tempfile
+import threading
 import time
 import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +188,37 @@ def resume(path: Path, known: dict[str, Any], start: str, steps: int) -> dict[st
             stacklevel=3,
         )
     return content
+
+
+@contextmanager
+def stop_requests() -> Iterator[list[int]]:
+    """Note that the user pressed stop, until there is something whole to save.
+
+    Who presses it again does not wait: that raises KeyboardInterrupt, as usual. So it does in
+    threads, and where a program handles the signal itself.
+
+    Example:
+        >>> with stop_requests() as asked:
+        ...     signal.raise_signal(signal.SIGINT)
+        ...     bool(asked)
+        True
+    """
+    asked: list[int] = []
+
+    def note(number: int, frame: Any) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not usual or threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _read(path: Path) -> dict[str, Any]:

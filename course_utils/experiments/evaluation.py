@@ -148,7 +148,7 @@ def logits(model: nn.Module, x: torch.Tensor, classes: int | None = None) -> tor
     wanted = f"model must map inputs {tuple(x.shape)} to"
     try:
         z = model(x)
-    except torch.OutOfMemoryError:
+    except torch.cuda.OutOfMemoryError:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ValueError(f"{wanted} outputs (N, classes), got {error}") from error

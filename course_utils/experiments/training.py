@@ -7,11 +7,8 @@ optimizer reads it, so the record shows what ran. A training can be stopped, kil
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
@@ -152,7 +149,7 @@ def _loop(state: _State, progress: bool) -> bool:
 
     s, model, optimizer = state.settings, state.model, state.optimizer
     measure = LOSSES[s.loss]
-    with record_rates(optimizer) as state.log, _stop_requests() as stop:
+    with record_rates(optimizer) as state.log, checkpoints.stop_requests() as stop:
         state.resume()
         bar = tqdm(total=s.steps, initial=state.done, disable=not progress, unit="updates")
         try:
@@ -199,27 +196,6 @@ def _loop(state: _State, progress: bool) -> bool:
         finally:
             bar.close()
     return False
-
-
-@contextmanager
-def _stop_requests() -> Iterator[list[int]]:
-    """Note that stop was pressed, for the end of the update; who presses again does not wait."""
-    asked: list[int] = []
-
-    def note(number: int, frame: Any) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not usual or threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _State:
@@ -316,7 +292,7 @@ class _State:
             "done": self.done,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "rates": [*self.log],
+            "rates": self.log.lr,
             "loss": self.loss,
             "grad_norm": self.grad_norm,
             "metrics": self.metrics,
@@ -335,10 +311,11 @@ class _State:
         state = checkpoints.resume(s.checkpoint, self.identity, self.start, s.steps)
         if state is None:
             return
+        self.start = state["start"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.done = self.first = state["done"]
-        self.log.extend(state["rates"])
+        self.log.extend(_columns(state["rates"]).tolist())
         self.loss.copy_(state["loss"])
         self.grad_norm.copy_(state["grad_norm"])
         self.metrics = {name: values.numpy() for name, values in state["metrics"].items()}
@@ -368,7 +345,7 @@ class _State:
         s = self.settings
         steps = self.done if interrupted else s.steps
         lr = np.outer(self.rates, self.factors)  # what is asked for, where a training has died
-        lr[: self.done] = self.log.lr[: self.done].reshape(self.done, -1)[:, : len(self.factors)]
+        lr[: self.done] = _columns(self.log.lr)[: self.done, : len(self.factors)]
         kept = np.array(s.observe_at) <= steps
         measured = {name: values[kept] for name, values in self.metrics.items()}
         grad_norm = self.grad_norm[:steps].cpu().numpy()
@@ -407,3 +384,8 @@ class _State:
             numbers = [float(rate) if np.isfinite(rate) else None for rate in effective]
             found |= {"clip": s.clip, "effective_lr": numbers}
         return found
+
+
+def _columns(rates: Any) -> Any:
+    """Rates (T,) or (T, G) as (T, G)."""
+    return rates if rates.ndim > 1 else rates[:, None]
