@@ -137,7 +137,7 @@ def logits(model: nn.Module, x: torch.Tensor, classes: int | None = None) -> tor
     Args:
         model: a classifier.
         x: a batch of inputs (N, ...).
-        classes: how many outputs there must be at least.
+        classes: how many outputs each example must have at least; None: any shape will do.
 
     Example:
         >>> logits(nn.Linear(3, 2), torch.zeros(4, 3), classes=5)
@@ -152,10 +152,11 @@ def logits(model: nn.Module, x: torch.Tensor, classes: int | None = None) -> tor
         raise
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise ValueError(f"{wanted} outputs (N, classes), got {error}") from error
-    if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != len(x):
-        raise ValueError(f"{wanted} outputs (N, classes), got {getattr(z, 'shape', z)}")
-    if classes is not None and z.shape[1] < classes:
-        raise ValueError(f"{wanted} at least {classes} outputs each, got {tuple(z.shape)}")
+    if classes is None:
+        return z
+    shape = tuple(getattr(z, "shape", ()))
+    if len(shape) != 2 or shape[0] != len(x) or shape[1] < classes:
+        raise ValueError(f"{wanted} at least {classes} outputs each, got {shape}")
     return z
 
 
