@@ -151,7 +151,7 @@ class DeviceData:
             raise TypeError(f"dtype must be a floating-point torch.dtype, got {dtype!r}")
         if not isinstance(layout, torch.memory_format):
             raise TypeError(f"layout must be a torch.memory_format, got {layout!r}")
-        self.device, self.dtype = _named_device(device), dtype
+        self.device, self.dtype = as_device(device), dtype
         self.last = layout == torch.channels_last and split.x.ndim == 4
         # Kept as (N, H, W, C), so that the rows of a batch are drawn in one piece each.
         x = split.x.transpose(0, 2, 3, 1) if self.last else split.x

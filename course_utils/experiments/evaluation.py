@@ -29,6 +29,12 @@ def half_squared_distance(outputs: torch.Tensor, labels: torch.Tensor) -> torch.
         >>> float(half_squared_distance(torch.tensor([[1.0, 2.0]]), torch.tensor([0])))
         2.0
     """
+    if not isinstance(outputs, torch.Tensor) or outputs.ndim != 2:
+        raise TypeError(f"outputs must be a tensor of shape (N, C), got {outputs!r}")
+    if not isinstance(labels, torch.Tensor) or labels.shape != outputs.shape[:1]:
+        raise TypeError(f"labels must be a tensor of shape ({len(outputs)},), got {labels!r}")
+    if labels.dtype != torch.int64:
+        raise TypeError(f"labels must be of type torch.int64, got {labels.dtype}")
     target = F.one_hot(labels, outputs.shape[1]).to(outputs.dtype)
     return ((outputs - target) ** 2).sum(dim=1).mean() / 2
 

@@ -68,7 +68,7 @@ class Settings:
             validate.one_of("optimizer", self.optimizer, OPTIMIZERS)
         validate.one_of("loss", self.loss, LOSSES)
         validate.one_of("precision", self.precision, PRECISIONS)
-        validate.one_of("fused", self.fused, (False, True))
+        checked_flag("fused", self.fused)
         n, every = len(self.data.train), self.observe_every
         accumulate = validate.integer("accumulate", self.accumulate, minimum=1)
         size, steps = sampling.resolve_steps(n, self.batch_size, self.steps, self.epochs)
@@ -124,15 +124,20 @@ def build_optimizer(
         >>> type(build_optimizer("adam", [nn.Parameter(torch.zeros(1))])).__name__
         'Adam'
     """
-    if isinstance(optimizer, str):
-        make = OPTIMIZERS[optimizer]
+    if not callable(optimizer):
+        make = OPTIMIZERS[validate.one_of("optimizer", optimizer, OPTIMIZERS)]
         try:
             return make(params, fused=True) if fused else make(params)
         except (RuntimeError, TypeError):  # it has no fused kernel, or not on this device
             return make(params)
     if fused:
         raise ValueError(f"fused must be False where you make the optimizer, got {fused!r}")
-    made = optimizer(params)
+    try:
+        made = optimizer(params)
+    except TypeError as error:
+        raise TypeError(
+            f"optimizer must be a function of the parameters alone, got {optimizer!r}: {error}"
+        ) from error
     if not isinstance(made, torch.optim.Optimizer):
         raise TypeError(f"optimizer must return a torch.optim.Optimizer, got {made!r}")
     closure = inspect.signature(made.step).parameters.get("closure")
@@ -176,10 +181,24 @@ def group_factors(
     return factors
 
 
+def checked_flag(name: str, value: Any) -> bool:
+    """Return a value that is True or False.
+
+    Example:
+        >>> checked_flag("progress", "yes")
+        Traceback (most recent call last):
+            ...
+        TypeError: progress must be True or False, got 'yes'
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def _checked_factors(factors: Any) -> tuple[float, ...] | None:
     if factors is None:
         return None
-    if isinstance(factors, str) or not isinstance(factors, (Sequence, np.ndarray)):
+    if not isinstance(factors, (list, tuple, np.ndarray)) or np.ndim(factors) != 1:
         raise TypeError(f"factors must be a sequence of numbers, got {factors!r}")
     return tuple(validate.nonnegative(f"factors[{i}]", f) for i, f in enumerate(factors))
 

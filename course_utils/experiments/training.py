@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from course_utils import sampling, validate
+from course_utils import sampling
 from course_utils.experiments import checkpoints
 from course_utils.experiments.datasets import Data
 from course_utils.experiments.devices import DeviceData, autocast, image_layout
@@ -33,7 +33,12 @@ from course_utils.experiments.evaluation import evaluate as evaluate
 from course_utils.experiments.evaluation import half_squared_distance as half_squared_distance
 from course_utils.experiments.recorder import record_rates
 from course_utils.experiments.settings import OPTIMIZERS as OPTIMIZERS
-from course_utils.experiments.settings import Settings, build_optimizer, group_factors
+from course_utils.experiments.settings import (
+    Settings,
+    build_optimizer,
+    checked_flag,
+    group_factors,
+)
 from course_utils.run import Run
 from course_utils.schedules import Schedule
 
@@ -132,7 +137,7 @@ def train(
     params = [p for p in as_module(model).parameters() if p.requires_grad]
     if not params:
         raise ValueError("model must have at least one trainable parameter")
-    validate.one_of("progress", progress, (False, True))
+    checked_flag("progress", progress)
     device = chosen.device or params[0].device
     with torch.random.fork_rng([device] if device.type == "cuda" else []), modes_kept(model):
         if not model.training:  # else modules that were frozen would thaw

@@ -595,6 +595,15 @@ def test_the_final_loss_is_over_more_than_one_piece_of_the_training_set():
     assert accuracy(model, data.train) == (z.argmax(1).numpy() == data.train.y).mean()
 
 
+def test_half_squared_distance_refuses_what_it_would_broadcast():
+    z, y = torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)
+    for outputs, labels, name in [(z[0], y, "outputs"), (z, y[:1], "labels"), (z, z, "labels")]:
+        with pytest.raises(TypeError, match=f"{name} must be a tensor of shape"):
+            half_squared_distance(outputs, labels)
+    with pytest.raises(TypeError, match=r"labels must be of type torch\.int64"):
+        half_squared_distance(z, y.float())
+
+
 def test_half_squared_distance_is_its_formula():
     z = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 3.0]])
     # by hand: (1 + 1 + 0) / 2 = 1 and (0 + 0 + 4) / 2 = 2
@@ -757,8 +766,8 @@ def growing():
             ValueError,
             "fused must be False where you make the optimizer",
         ),
-        (lambda: train(model(), DATA, steps=1, fused="yes"), ValueError, "fused must be one of"),
-        (lambda: train(model(), DATA, steps=1, progress=2), ValueError, "progress must be one of"),
+        (lambda: train(model(), DATA, steps=1, fused="yes"), TypeError, "fused must be True or"),
+        (lambda: train(model(), DATA, steps=1, progress=2), TypeError, "progress must be True or"),
         (
             lambda: train(mlp((63, 10)), DATA, steps=1),
             ValueError,
