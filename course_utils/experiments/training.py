@@ -118,9 +118,9 @@ def train(
         progress: show a progress bar with the time left.
 
     Returns:
-        A `Run`; `lr` is what the optimizer used (in its first group; `meta["group_lr"]` has all),
-        `final_loss` the mean loss over the training set (its first 10,000 examples) after the last
-        update, and `meta["seconds"]` the time it took, over all calls.
+        A `Run`; `lr` is what the optimizer used (in its first group; with `factors`,
+        `meta["group_lr"]` has all), `final_loss` the mean loss over the training set (its first
+        10,000 examples) after the last update, `meta["seconds"]` the time of all calls.
 
     Raises:
         ValueError: where a checkpoint is damaged, or of another training or version of the course.
@@ -382,15 +382,19 @@ class _State:
         found |= {"accumulate": s.accumulate} if s.accumulate > 1 else {}
         found |= {"fused": True} if s.fused else {}
         if s.factors is not None:
-            found |= {"factors": list(s.factors), "group_lr": lr.tolist()}
+            found |= {"factors": list(s.factors), "group_lr": _finite_or_none(lr)}
         if s.clip is not None:
             with np.errstate(divide="ignore"):
                 effective = lr[:, 0] * np.minimum(1, s.clip / grad_norm)
-            numbers = [float(rate) if np.isfinite(rate) else None for rate in effective]
-            found |= {"clip": s.clip, "effective_lr": numbers}
+            found |= {"clip": s.clip, "effective_lr": _finite_or_none(effective)}
         return found
 
 
 def _columns(rates: Any) -> Any:
     """Rates (T,) or (T, G) as (T, G)."""
     return rates if rates.ndim > 1 else rates[:, None]
+
+
+def _finite_or_none(rates: np.ndarray) -> list[Any]:
+    """Nested lists for JSON, which has no NaN."""
+    return np.where(np.isfinite(rates), rates, None).tolist()
