@@ -25,6 +25,7 @@ HEAVY = ("torch", "sklearn", "optuna", "pooch", "requests")
 NAMED = (
     *(f"experiments.{name}" for name in ("cifar100", "cifar_files", "devices", "diagnostics")),
     *(f"experiments.{name}" for name in ("models", "range_test", "search", "training")),
+    *(f"experiments.{name}" for name in ("checkpoints", "evaluation", "recorder", "settings")),
     *("lessons.lesson05.transformer", "lessons.lesson06", "lessons.lesson07"),
 )
 

@@ -25,6 +25,53 @@ def best_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+def as_device(device: torch.device | str) -> torch.device:
+    """Return a device that can be computed on; "auto" is the best one.
+
+    Example:
+        >>> as_device("gpu")
+        Traceback (most recent call last):
+            ...
+        ValueError: device must be 'auto' or a device such as 'cpu' or 'cuda', got 'gpu'
+    """
+    found = _named_device(device)
+    try:
+        torch.zeros(1, device=found).item()  # "meta" holds no numbers
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device must be one that this machine and this PyTorch have, got {device!r}"
+        ) from error
+    return found
+
+
+def _named_device(device: torch.device | str) -> torch.device:
+    """A device, whether it is there or not."""
+    if isinstance(device, str) and device == "auto":
+        return best_device()
+    wanted = f"device must be 'auto' or a device such as 'cpu' or 'cuda', got {device!r}"
+    if not isinstance(device, (str, torch.device)):
+        raise TypeError(wanted)
+    try:
+        return torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(wanted) from error
+
+
+def torch_seed(name: str, seed: int) -> int:
+    """Return a seed that NumPy and PyTorch both take, 0 <= seed < 2^64.
+
+    Example:
+        >>> torch_seed("seed", 2**64)
+        Traceback (most recent call last):
+            ...
+        ValueError: seed must be less than 2^64, got 18446744073709551616
+    """
+    seed = validate.integer(name, seed, minimum=0)
+    if seed >= 2**64:
+        raise ValueError(f"{name} must be less than 2^64, got {seed}")
+    return seed
+
+
 def fast_precision(device: torch.device | str | None = None) -> str:
     """Return "bfloat16" where the hardware multiplies such numbers, else "float32".
 
@@ -37,7 +84,7 @@ def fast_precision(device: torch.device | str | None = None) -> str:
         >>> fast_precision("cpu") in PRECISIONS
         True
     """
-    device = best_device() if device is None else torch.device(device)
+    device = best_device() if device is None else _named_device(device)
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
@@ -52,17 +99,13 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager:
 
     Weights, gradients and the optimizer stay float32.
 
-    Raises:
-        ValueError: if precision is neither "float32" nor "bfloat16".
-
     Example:
         >>> with autocast(torch.device("cpu"), "bfloat16"):
         ...     (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
         torch.bfloat16
     """
-    validate.one_of("precision", precision, PRECISIONS)
-    enabled = precision == "bfloat16"
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+    enabled = validate.one_of("precision", precision, PRECISIONS) == "bfloat16"
+    return torch.autocast(_named_device(device).type, dtype=torch.bfloat16, enabled=enabled)
 
 
 def image_layout(device: torch.device, precision: str = "float32") -> torch.memory_format:
@@ -72,7 +115,8 @@ def image_layout(device: torch.device, precision: str = "float32") -> torch.memo
         >>> image_layout(torch.device("cuda"))
         torch.channels_last
     """
-    slower = device.type == "cpu" and precision == "float32"
+    narrow = validate.one_of("precision", precision, PRECISIONS) != "float32"
+    slower = _named_device(device).type == "cpu" and not narrow
     return torch.contiguous_format if slower else torch.channels_last
 
 
@@ -101,7 +145,13 @@ class DeviceData:
         dtype: torch.dtype = torch.float32,
         layout: torch.memory_format = torch.contiguous_format,
     ) -> None:
-        self.device, self.dtype = device, dtype
+        if not isinstance(split, Split):
+            raise TypeError(f"split must be a Split such as data.train, got {type(split).__name__}")
+        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+            raise TypeError(f"dtype must be a floating-point torch.dtype, got {dtype!r}")
+        if not isinstance(layout, torch.memory_format):
+            raise TypeError(f"layout must be a torch.memory_format, got {layout!r}")
+        self.device, self.dtype = as_device(device), dtype
         self.last = layout == torch.channels_last and split.x.ndim == 4
         # Kept as (N, H, W, C), so that the rows of a batch are drawn in one piece each.
         x = split.x.transpose(0, 2, 3, 1) if self.last else split.x
@@ -115,7 +165,7 @@ class DeviceData:
             self.shift = torch.tensor(-mean / std, dtype=dtype, device=device)
 
     def batch(self, rows: np.ndarray | slice | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the inputs and labels of some rows, or of all."""
+        """Return the inputs and labels of some rows (an integer array or a slice), or of all."""
         x, y = self.x, self.y
         if isinstance(rows, np.ndarray):
             rows = torch.from_numpy(rows).to(self.device)

@@ -11,7 +11,7 @@ from torch import nn
 from course_utils import validate
 from course_utils.experiments.datasets import Split
 from course_utils.experiments.devices import DeviceData
-from course_utils.experiments.training import LOSSES
+from course_utils.experiments.evaluation import LOSSES, as_module, evaluating, logits
 
 
 class Sharpness(NamedTuple):
@@ -45,7 +45,7 @@ def sharpness(
     iteration is done once more on H shifted by it, so that the largest one is returned.
 
     Args:
-        model: the network; its parameters are not changed.
+        model: the network, taken in evaluation mode; it is not changed.
         x: the inputs (N, ...), an array or a tensor: usually the whole training set.
         y: the labels (N,), integers.
         loss: "mse" (half the squared distance to the one-hot label, mean over examples) or
@@ -56,11 +56,6 @@ def sharpness(
     Returns:
         `Sharpness(value, vector)`. The value is NaN where the loss or its gradient is not finite.
 
-    Raises:
-        ValueError: for an unknown loss, fewer than one iteration, a vector of the wrong
-            shape, or x and y of different lengths.
-        TypeError: if the model is not a module.
-
     Source: LeCun, Simard, Pearlmutter 1993; Pearlmutter, Fast exact multiplication by the
     Hessian, 1994.
 
@@ -69,22 +64,19 @@ def sharpness(
         >>> round(sharpness(model, [[2.0]], [0]).value, 6)
         5.0
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {model!r}")
     measure = LOSSES[validate.one_of("loss", loss, LOSSES)]
     iterations = validate.integer("iterations", iterations, minimum=1)
-    params = [p for p in model.parameters() if p.requires_grad]
+    params = [p for p in as_module(model).parameters() if p.requires_grad]
     if not params:
         raise ValueError("model must have at least one trainable parameter")
-    if len(x) != len(y):
-        raise ValueError(f"x and y must have the same length, got {len(x)} and {len(y)}")
-    like = params[0]
-    x = _tensor(x).to(device=like.device, dtype=like.dtype)
-    y = _tensor(y).to(device=like.device)
-    start = _start(vector, sum(p.numel() for p in params), like)
+    x, y = _examples(x, y, params[0])
+    start = _start(vector, sum(p.numel() for p in params), params[0])
 
-    with torch.enable_grad():
-        gradient = torch.autograd.grad(measure(model(x), y), params, create_graph=True)
+    with torch.enable_grad(), evaluating(model):
+        z = logits(model, x, int(y.max()) + 1)
+        gradient = torch.autograd.grad(
+            measure(z, y), params, create_graph=True, materialize_grads=True
+        )
     flat = torch.cat([g.reshape(-1) for g in gradient])
 
     def hessian_times(v: torch.Tensor) -> torch.Tensor:
@@ -101,9 +93,22 @@ def sharpness(
     return Sharpness(value, v)
 
 
-def _tensor(values: Any) -> torch.Tensor:
-    """`values` as a tensor; arrays are copied, because those of `Data` are read-only."""
-    return values if isinstance(values, torch.Tensor) else torch.tensor(values)
+def _examples(x: Any, y: Any, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs and labels as tensors; arrays are copied, because those of `Data` are read-only."""
+    found = {}
+    for name, values in {"x": x, "y": y}.items():
+        try:
+            found[name] = values if isinstance(values, torch.Tensor) else torch.tensor(values)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(f"{name} must be an array of numbers, got {values!r}") from error
+    x, y = found["x"], found["y"]
+    if y.ndim != 1 or y.is_floating_point() or y.is_complex() or not len(y) or y.min() < 0:
+        raise ValueError(f"y must hold labels 0, 1, ... in one dimension, at least one, got {y!r}")
+    if x.ndim < 2 or len(x) != len(y):
+        raise ValueError(
+            f"x and y must have the same length, got shapes {tuple(x.shape)} and {tuple(y.shape)}"
+        )
+    return x.to(like), y.to(like.device, torch.int64)
 
 
 def _power_iteration(times: Any, v: torch.Tensor, iterations: int) -> tuple[float, torch.Tensor]:
@@ -123,7 +128,10 @@ def _start(vector: torch.Tensor | None, size: int, like: torch.Tensor) -> torch.
     """A start of length 1 with the dtype and device of the parameters."""
     if vector is None:
         vector = torch.randn(size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    vector = torch.as_tensor(vector).detach().to(device=like.device, dtype=like.dtype)
+    try:
+        vector = torch.as_tensor(vector).detach().to(like)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"vector must be a tensor of numbers, got {vector!r}") from error
     if vector.shape != (size,):
         raise ValueError(f"vector must have shape ({size},), got {tuple(vector.shape)}")
     length = float(vector.norm())
@@ -146,10 +154,6 @@ def dead_fractions(model: nn.Module, split: Split, examples: int = 256) -> np.nd
     Returns:
         float64 array, one entry in [0, 1] per `nn.ReLU`, in the order in which they are used.
 
-    Raises:
-        ValueError: if the model has no `nn.ReLU` or no parameter, or examples is below 1.
-        TypeError: if the model is not a module or split not a Split.
-
     Source: Lu, Shin, Su, Karniadakis, Dying ReLU and initialization, 2020 (1903.06733).
 
     Example:
@@ -160,12 +164,10 @@ def dead_fractions(model: nn.Module, split: Split, examples: int = 256) -> np.nd
         >>> dead_fractions(nn.Sequential(layer, nn.ReLU()), digits().train)
         array([0.75])
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {model!r}")
     if not isinstance(split, Split):
         raise TypeError(f"split must be a Split such as data.train, got {type(split).__name__}")
     examples = validate.integer("examples", examples, minimum=1)
-    rectifiers = [module for module in model.modules() if isinstance(module, nn.ReLU)]
+    rectifiers = [module for module in as_module(model).modules() if isinstance(module, nn.ReLU)]
     if not rectifiers:
         raise ValueError("model must have at least one nn.ReLU module")
     parameter = next(model.parameters(), None)
@@ -179,13 +181,10 @@ def dead_fractions(model: nn.Module, split: Split, examples: int = 256) -> np.nd
         found.append(silent.all(dim=2).all(dim=0).double().mean().item())
 
     hooks = [module.register_forward_hook(note) for module in rectifiers]
-    was_training = model.training
-    model.eval()
     try:
-        with torch.no_grad():
-            model(x)
+        with torch.no_grad(), evaluating(model):
+            logits(model, x)
     finally:
-        model.train(was_training)
         for hook in hooks:
             hook.remove()
     return np.array(found)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from course_utils import sampling, validate
+from course_utils.experiments.devices import torch_seed
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -27,10 +28,6 @@ def mlp(sizes: Sequence[int], activation: str = "relu", seed: int | None = None)
 
     Returns:
         An `nn.Sequential` of float32 layers, on the CPU.
-
-    Raises:
-        ValueError: if there are fewer than two sizes, one is below 1, or the activation is unknown.
-        TypeError: if a size or the seed is not an integer.
 
     Example:
         >>> mlp((64, 32, 10), activation="tanh", seed=0)
@@ -80,10 +77,6 @@ class SevenLayerCNN(nn.Sequential):
         width: multiplies the channels behind each convolution; a quarter of the channels need
             about a sixteenth of the multiplications.
 
-    Raises:
-        ValueError: if seed is negative, or width is not positive or leaves a fraction of a channel.
-        TypeError: if seed is not an integer.
-
     Source: the article numbered 004 in this course; its author calls it a custom 7-layer CNN.
 
     Example:
@@ -106,7 +99,7 @@ class SevenLayerCNN(nn.Sequential):
         layers: dict[str, nn.Module] = {}
         with torch.random.fork_rng(devices=[], enabled=seed is not None):
             if seed is not None:
-                torch.manual_seed(validate.integer("seed", seed, minimum=0))
+                torch.manual_seed(torch_seed("seed", seed))
             sizes = [int(n) for n in channels]
             for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:]), start=1):
                 stride = 2 if i == 1 else 1

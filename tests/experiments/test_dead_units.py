@@ -40,6 +40,9 @@ def test_few_examples_overestimate_and_the_model_is_left_as_it_was():
     few, many = dead_fractions(model, IMAGES, examples=1), dead_fractions(model, IMAGES)
     assert (few >= many).all() and (few > many).any()
     assert model.training and not model[1]._forward_hooks
+    model[2].eval()
+    dead_fractions(model, IMAGES)
+    assert [module.training for module in model][:3] == [True, True, False]
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters()))
     assert all(p.grad is None for p in model.parameters())
 
@@ -50,6 +53,7 @@ def test_few_examples_overestimate_and_the_model_is_left_as_it_was():
         (lambda: dead_fractions(nn.Linear(64, 1), digits().test), ValueError, "one nn.ReLU"),
         (lambda: dead_fractions(nn.ReLU(), digits().test), ValueError, "one parameter, got ReLU"),
         (lambda: dead_fractions("cnn", digits().test), TypeError, "model must be a torch"),
+        (lambda: dead_fractions(network(), digits().test), ValueError, "model must map inputs"),
         (lambda: dead_fractions(network(), digits()), TypeError, "split must be a Split"),
         (lambda: dead_fractions(network(), IMAGES, 0), ValueError, "examples must be 1 or"),
     ],

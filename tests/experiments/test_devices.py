@@ -8,11 +8,15 @@ from course_utils.experiments import devices
 from course_utils.experiments.datasets import Split, digits
 from course_utils.experiments.devices import (
     DeviceData,
+    as_device,
     autocast,
     best_device,
     fast_precision,
     image_layout,
+    torch_seed,
 )
+from course_utils.experiments.models import mlp
+from course_utils.experiments.training import mean_loss, train
 
 CPU = torch.device("cpu")
 RNG = np.random.default_rng(0)
@@ -64,14 +68,48 @@ def test_bfloat16_is_fast_where_the_hardware_has_it(monkeypatch):
     assert fast_precision() == "bfloat16"
 
 
+@pytest.mark.parametrize("native", [False, True])
+def test_nobody_decides_the_precision_but_who_calls(monkeypatch, native):
+    """Numbers of workers on different machines are compared with each other."""
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: native, raising=False)
+    assert fast_precision("cpu") == ("bfloat16" if native else "float32")
+    model, formats = mlp((64, 10), seed=0), set()
+    model.register_forward_hook(lambda *found: formats.add(found[2].dtype))
+    run = train(model, digits(), steps=3, device="auto" if best_device().type == "cpu" else "cpu")
+    mean_loss(model, digits().test)
+    assert formats == {torch.float32} and run.meta["precision"] == "float32"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: fast_precision("gpu"), ValueError, "device must be 'auto' or a device"),
+        (lambda: fast_precision(3.5), TypeError, "device must be 'auto' or a device"),
+        (lambda: as_device("meta"), ValueError, "device must be one that this machine"),
+        (lambda: as_device(True), TypeError, "device must be 'auto' or a device"),
+        (lambda: autocast("gpu", "float32"), ValueError, "device must be 'auto'"),
+        (lambda: autocast(CPU, "half"), ValueError, "precision must be one of 'float32', 'bf"),
+        (lambda: image_layout(CPU, 16), ValueError, "precision must be one of"),
+        (lambda: image_layout(None), TypeError, "device must be"),
+        (lambda: DeviceData(digits(), CPU), TypeError, "split must be a Split"),
+        (lambda: DeviceData(PIXELS, "gpu"), ValueError, "device must be"),
+        (lambda: DeviceData(PIXELS, CPU, torch.int64), TypeError, "dtype must be a floating"),
+        (lambda: DeviceData(PIXELS, CPU, layout="NCHW"), TypeError, "layout must be a torch.mem"),
+        (lambda: torch_seed("seed", -1), ValueError, "seed must be 0 or greater"),
+    ],
+)
+def test_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
 def test_layouts():
     assert image_layout(CPU, "float32") == torch.contiguous_format
     assert image_layout(CPU, "bfloat16") == torch.channels_last
     assert image_layout(torch.device("cuda"), "float32") == torch.channels_last
 
 
-def test_float32_is_left_alone_and_unknown_formats_are_refused():
+def test_float32_is_left_alone():
     with autocast(CPU, "float32"):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
-    with pytest.raises(ValueError, match="precision must be one of 'float32', 'bfloat16'"):
-        autocast(CPU, "half")

@@ -112,6 +112,7 @@ def test_the_seed_decides_the_weights_and_leaves_the_global_generator_alone():
         (lambda: mlp((64, 10), seed=-1), ValueError, "seed must be 0 or greater"),
         (lambda: mlp((64, 10), seed=1.5), TypeError, "seed must be an integer"),
         (lambda: SevenLayerCNN(seed=-1), ValueError, "seed must be 0 or greater"),
+        (lambda: SevenLayerCNN(seed=2**64), ValueError, r"seed must be less than 2\^64"),
         (lambda: SevenLayerCNN(width=0), ValueError, "width must be greater than 0"),
         (lambda: SevenLayerCNN(width=0.3), ValueError, "width must be a multiple of 1/16, got 0.3"),
         (lambda: SevenLayerCNN(width="a"), TypeError, "width must be a number"),

@@ -98,6 +98,20 @@ def test_a_diverged_model_has_no_sharpness():
     assert math.isnan(sharpness(model, x, y).value)
 
 
+def test_it_is_that_of_evaluation_mode_and_the_network_is_left_as_it_was():
+    x, y = small_problem(0)[1:]
+    torch.manual_seed(0)
+    layers = nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Dropout(0.5), nn.Linear(6, 3)
+    model = nn.Sequential(*layers).double()
+    model[1].eval()
+    before = [value.clone() for value in model.state_dict().values()]
+    found = sharpness(model, x, y, iterations=300)
+    assert [module.training for module in model] == [True, False, True, True, True]
+    assert all(torch.equal(a, b) for a, b in zip(before, model.state_dict().values()))
+    assert found.value == sharpness(model, x, y, iterations=300).value  # nothing is dropped
+    assert found.value == pytest.approx(exact_eigenvalues(model.eval(), x, y, "mse")[-1], rel=1e-6)
+
+
 MODEL, X, Y = small_problem(0)
 
 
@@ -113,6 +127,14 @@ MODEL, X, Y = small_problem(0)
             TypeError,
             "iterations must be an integer",
         ),
+        (lambda: sharpness(MODEL, "x", Y), TypeError, "x must be an array of numbers"),
+        (lambda: sharpness(MODEL, 1.0, Y), ValueError, "x and y must have the same length"),
+        (lambda: sharpness(MODEL, X, None), TypeError, "y must be an array of numbers"),
+        (lambda: sharpness(MODEL, X, Y.double()), ValueError, "y must hold labels"),
+        (lambda: sharpness(MODEL, X, Y - 1), ValueError, "y must hold labels"),
+        (lambda: sharpness(MODEL, X, Y + 1), ValueError, "at least 4 outputs each"),
+        (lambda: sharpness(MODEL, X[:, :2], Y), ValueError, "model must map inputs"),
+        (lambda: sharpness(MODEL, X, Y, vector="v"), TypeError, "vector must be a tensor"),
         (lambda: sharpness(MODEL, X, Y[:3]), ValueError, "x and y must have the same length"),
         (
             lambda: sharpness(MODEL, X, Y, vector=torch.ones(3)),

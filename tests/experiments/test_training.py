@@ -1,6 +1,5 @@
 """The torch loop: the same as a sweep and as a plain loop, stoppable, resumable."""
 
-import json
 import math
 import subprocess
 import sys
@@ -105,6 +104,180 @@ def test_a_constructor_is_an_optimizer_too():
     )
     np.testing.assert_array_equal(named.loss, made.loss)
     np.testing.assert_array_equal(made.lr, np.full(10, 0.02))  # 123 never acts
+
+
+class Halving(torch.optim.SGD):
+    """Changes its rate where no schedule would look."""
+
+    def zero_grad(self, set_to_none=True):
+        super().zero_grad(set_to_none)
+        for group in self.param_groups:
+            group["lr"] /= 2
+
+
+def test_the_rate_that_is_recorded_is_the_rate_that_ran():
+    schedule, plain = cosine(0.3, 20), mlp(SIZES, seed=0)
+    model = mlp(SIZES, seed=0)
+    make = lambda params: Halving(params, lr=0.0)  # noqa: E731
+    run = train(model, DATA, optimizer=make, schedule=schedule, steps=20)
+    np.testing.assert_array_equal(run.lr, schedule(np.arange(20)) / 2)
+    half = train(plain, DATA, schedule=cosine(0.15, 20), steps=20)
+    np.testing.assert_allclose(run.loss, half.loss, rtol=1e-5)  # and so it did
+
+
+def test_a_factor_for_each_parameter_group():
+    def groups(model, *rates):
+        layers = [{"params": model[i].parameters(), "lr": lr} for i, lr in zip((0, 2), rates)]
+        return lambda params: torch.optim.SGD(layers)
+
+    model, by_hand = mlp(SIZES, seed=0), mlp(SIZES, seed=0)
+    schedule = cosine(0.3, 8)
+    run = train(
+        model, DATA, optimizer=groups(model, 1.0, 1.0), schedule=schedule, steps=8,
+        factors=(0.1, 1), batch_size=100, seed=2,
+    )  # fmt: skip
+    assert run.meta["factors"] == [0.1, 1]
+    np.testing.assert_allclose(run.meta["group_lr"], np.outer(schedule.rates(8), [0.1, 1]))
+    np.testing.assert_allclose(run.lr, schedule.rates(8) / 10)
+    assert Run.from_json(run.to_json()).meta == run.meta
+
+    optimizer = groups(by_hand, 0.1, 1)(None)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, [lambda t: schedule(t)] * 2)
+    x, y = torch.tensor(DATA.train.x), torch.tensor(DATA.train.y)
+    for batch in sampling.batch_order(1000, 100, 8, seed=2):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(by_hand(x[batch]), y[batch]).backward()
+        optimizer.step()
+        scheduler.step()
+    for ours, theirs in zip(model.parameters(), by_hand.parameters()):
+        torch.testing.assert_close(ours, theirs)
+    with pytest.raises(ValueError, match=r"factors must say how .* 2 .* rates \[0\.1, 1\.0\]"):
+        train(model, DATA, optimizer=groups(model, 0.1, 1.0), steps=8)
+    with pytest.raises(ValueError, match="factors must have one entry for each of the 2"):
+        train(model, DATA, optimizer=groups(model, 0.1, 1.0), steps=8, factors=(1,))
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.01])
+def test_accumulated_batches_are_one_large_batch(l2):
+    settings = {"schedule": cosine(0.3, 30), "epochs": 3, "l2": l2, "seed": 4}
+    model, large = mlp(SIZES, seed=0).double(), mlp(SIZES, seed=0).double()
+    run = train(model, DATA, batch_size=25, accumulate=4, **settings)
+    expected = train(large, DATA, batch_size=100, **settings)
+    assert run.steps == expected.steps == 30 and run.meta["accumulate"] == 4
+    for name in ("loss", "grad_norm", "lr", "final_loss"):
+        np.testing.assert_allclose(getattr(run, name), getattr(expected, name), rtol=1e-12)
+    for ours, theirs in zip(model.parameters(), large.parameters()):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-14)
+
+
+def test_all_batches_at_once_are_the_full_batch():
+    model, full = mlp(SIZES, seed=0).double(), mlp(SIZES, seed=0).double()
+    run = train(model, DATA, batch_size=125, accumulate=8, steps=5)
+    expected = train(full, DATA, batch_size=None, steps=5)
+    np.testing.assert_allclose(run.loss, expected.loss, rtol=1e-12)
+    np.testing.assert_allclose(run.grad_norm, expected.grad_norm, rtol=1e-12)
+
+
+def test_a_long_gradient_is_shortened_and_the_effective_rate_recorded():
+    model, clipped = mlp(SIZES, seed=0).double(), mlp(SIZES, seed=0).double()
+    run = train(model, DATA, schedule=0.5, steps=12, clip=0.35, seed=1)
+    optimizer = torch.optim.SGD(clipped.parameters(), lr=0.5)
+    x, y = torch.tensor(DATA.train.x).double(), torch.tensor(DATA.train.y)
+    norms = []
+    for batch in sampling.batch_order(1000, 64, 12, seed=1):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(clipped(x[batch]), y[batch]).backward()
+        norms.append(nn.utils.clip_grad_norm_(clipped.parameters(), 0.35).item())
+        optimizer.step()
+    np.testing.assert_allclose(run.grad_norm, norms, rtol=1e-5)  # before it was shortened
+    for ours, theirs in zip(model.parameters(), clipped.parameters()):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
+    assert min(norms) < 0.35 < max(norms)
+    effective = [0.5 * min(1, 0.35 / norm) for norm in norms]
+    np.testing.assert_allclose(run.meta["effective_lr"], effective, rtol=1e-5)
+    assert Run.from_json(run.to_json()).meta == run.meta
+
+
+def test_the_record_of_a_clipped_training_that_diverged_is_json_too():
+    run = train(mlp(SIZES, seed=0), DATA, schedule=1e30, steps=30, clip=1e30, loss="mse")
+    assert run.diverged and run.meta["effective_lr"][-1] is None
+    assert Run.from_json(run.to_json()).meta == run.meta
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fused_kernels_change_the_last_digits_only(name):
+    settings = {"optimizer": name, "schedule": NAMES[name][1], "steps": 40}
+    model = mlp(SIZES, seed=0)
+    seen = {}
+
+    def watch(params):
+        made = training.OPTIMIZERS[name](params)
+        seen["plain"] = made.defaults.get("fused")
+        return made
+
+    run = train(mlp(SIZES, seed=0), DATA, **settings | {"optimizer": watch})
+    fused = train(model, DATA, fused=True, **settings)
+    np.testing.assert_allclose(fused.loss, run.loss, rtol=1e-4)
+    np.testing.assert_array_equal(fused.lr, run.lr)
+    assert not seen["plain"] and fused.meta["fused"] and "fused" not in run.meta
+
+
+def test_fused_is_asked_of_the_optimizer_where_the_device_has_it(monkeypatch):
+    asked = []
+
+    def adam(params, fused=False):
+        asked.append(fused)
+        if fused == "cuda only":
+            raise RuntimeError("`fused=True` requires all the params to be on another device")
+        return torch.optim.Adam(params, lr=0.0, fused=fused)
+
+    monkeypatch.setitem(training.OPTIMIZERS, "adam", adam)
+    train(mlp(SIZES, seed=0), DATA, optimizer="adam", steps=1, fused=True)
+    assert asked == [True]
+    train(mlp(SIZES, seed=0), DATA, optimizer="adam", steps=1)
+    assert asked == [True, False]
+
+    def nowhere(params, fused=False):
+        if fused:
+            raise RuntimeError("`fused=True` requires all the params to be on another device")
+        return torch.optim.Adam(params, lr=0.0)
+
+    monkeypatch.setitem(training.OPTIMIZERS, "adam", nowhere)
+    assert train(mlp(SIZES, seed=0), DATA, optimizer="adam", steps=1, fused=True).steps == 1
+
+
+def half_frozen():
+    torch.manual_seed(0)
+    layers = nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 10)
+    model = nn.Sequential(*layers)
+    model[1].eval()  # as in fine-tuning: its statistics stay
+    return model
+
+
+def modes(model):
+    return [module.training for module in model.modules()]
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_every_module_keeps_its_mode(root):
+    model = half_frozen()
+    model.training = root
+    before, within = modes(model), []
+    model[4].register_forward_hook(lambda *_: within.append(modes(model)))
+    mean = model[1].running_mean.clone()
+    for measure in (accuracy, mean_loss, evaluate):
+        measure(model, DATA.test)
+        assert modes(model) == before
+    observers = {"accuracy": lambda m: accuracy(m, DATA.test)}
+    train(model, DATA, steps=4, observers=observers, observe_every=2)
+    assert modes(model) == before
+    assert {any(mode) for mode in within} == {True, False}  # training, evaluation
+    frozen = {mode[2] for mode in within}  # of the normalization
+    assert frozen == ({False} if root else {True, False})
+    assert torch.equal(mean, model[1].running_mean) == root
+    with pytest.raises(ZeroDivisionError):
+        train(model, DATA, steps=2, observers={"a": lambda m: 1 / 0})
+    assert modes(model) == before
 
 
 def test_observers_see_the_model_in_evaluation_mode_at_their_steps():
@@ -277,18 +450,8 @@ def test_a_checkpoint_knows_when_it_was_observed_and_on_how_much_data(tmp_path):
     with pytest.raises(ValueError, match=r"another training \(observe_at differ\)"):
         train(mlp(SIZES, seed=0), DATA, steps=3, observe_every=2, checkpoint=path, **settings)
     fewer = replace(DATA, train=DATA.train.take(slice(500)))  # under the same name
-    with pytest.raises(ValueError, match=r"another training \(examples differ\)"):
+    with pytest.raises(ValueError, match=r"another training \(data differ\)"):
         train(mlp(SIZES, seed=0), fewer, steps=3, observe_every=1, checkpoint=path, **settings)
-
-
-def test_a_checkpoint_of_an_older_version_is_refused(tmp_path):
-    path = tmp_path / "run.pt"
-    run = train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
-    content = torch.load(path, weights_only=True)
-    older = {k: v for k, v in run.meta.items() if k not in ("interrupted", "seconds")}
-    torch.save(content | {"meta": json.dumps(older)}, path)
-    with pytest.raises(ValueError, match=r"another training \(observe_at, examples differ\)"):
-        train(mlp(SIZES, seed=0), DATA, steps=3, checkpoint=path)
 
 
 def test_a_checkpoint_is_read_into_the_memory_of_the_cpu(tmp_path, monkeypatch):
@@ -303,7 +466,7 @@ def test_a_checkpoint_is_read_into_the_memory_of_the_cpu(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch, "load", load)
     with pytest.raises(ValueError, match="cannot be read"):
-        train(mlp(SIZES, seed=0), DATA, device="meta", **settings)
+        train(mlp(SIZES, seed=0), DATA, **settings)
     assert places == ["cpu"]
 
 
@@ -403,7 +566,7 @@ def test_out_of_time_is_a_stop_and_the_same_call_goes_on(tmp_path):
     reference_model = mlp(SIZES, seed=0)
     reference = train(reference_model, DATA, **settings)
     pieces, unfinished = 0, True
-    while unfinished:
+    while unfinished and pieces < 9:
         model = mlp(SIZES, seed=0)
         run = train(model, DATA, checkpoint=tmp_path / "run.pt", max_seconds=1e-9, **settings)
         pieces, unfinished = pieces + 1, run.meta["interrupted"]
@@ -420,6 +583,25 @@ def test_the_final_loss_of_a_large_training_set_is_that_of_a_part(monkeypatch):
     model = mlp(SIZES, seed=0)
     run = train(model, DATA, steps=2)
     assert run.final_loss == mean_loss(model, DATA.train.take(slice(100)))
+
+
+def test_the_final_loss_is_over_more_than_one_piece_of_the_training_set():
+    data = digits(n_train=1500, n_validation=100)
+    model = mlp(SIZES, seed=0)
+    run = train(model, data, steps=5)
+    z = model(torch.tensor(data.train.x)).detach()
+    expected = nn.functional.cross_entropy(z, torch.tensor(data.train.y)).item()
+    assert run.final_loss == pytest.approx(expected, rel=1e-6)
+    assert accuracy(model, data.train) == (z.argmax(1).numpy() == data.train.y).mean()
+
+
+def test_half_squared_distance_refuses_what_it_would_broadcast():
+    z, y = torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)
+    for outputs, labels, name in [(z[0], y, "outputs"), (z, y[:1], "labels"), (z, z, "labels")]:
+        with pytest.raises(TypeError, match=f"{name} must be a tensor of shape"):
+            half_squared_distance(outputs, labels)
+    with pytest.raises(TypeError, match=r"labels must be of type torch\.int64"):
+        half_squared_distance(z, y.float())
 
 
 def test_half_squared_distance_is_its_formula():
@@ -446,6 +628,9 @@ def test_the_record_is_json():
 
 def model():
     return mlp((64, 10), seed=0)
+
+
+GROWING = exponential(0.1, 1, 1.5)  # infinite after 1760 steps
 
 
 def growing():
@@ -559,6 +744,87 @@ def growing():
             ValueError,
             r"observers\['a'\] must return the same shape each time, got \(2,\) after \(1,\)",
         ),
+        (
+            lambda: train(model(), DATA, steps=1, optimizer=lambda p: torch.optim.LBFGS(p)),
+            ValueError,
+            "optimizer must make its step from one gradient, got LBFGS, which calls for a closure",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, optimizer=lambda p: None),
+            TypeError,
+            "optimizer must return a torch.optim.Optimizer, got None",
+        ),
+        (
+            lambda: train(
+                model(), DATA, steps=1, optimizer=lambda p: torch.optim.SGD(model().parameters())
+            ),
+            ValueError,
+            "optimizer must change the parameters that it is given",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, optimizer=torch.optim.SGD, fused=True),
+            ValueError,
+            "fused must be False where you make the optimizer",
+        ),
+        (lambda: train(model(), DATA, steps=1, fused="yes"), TypeError, "fused must be True or"),
+        (lambda: train(model(), DATA, steps=1, progress=2), TypeError, "progress must be True or"),
+        (
+            lambda: train(mlp((63, 10)), DATA, steps=1),
+            ValueError,
+            r"model must map inputs \(2, 64\) to outputs \(N, classes\), got mat1",
+        ),
+        (
+            lambda: train(mlp((64, 9)), DATA, steps=1),
+            ValueError,
+            r"model must map inputs \(2, 64\) to at least 10 outputs each, got \(2, 9\)",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, device="meta"),
+            ValueError,
+            "device must be one that this machine",
+        ),
+        (lambda: train(model(), DATA, steps=1, device=0), TypeError, "device must be 'auto'"),
+        (lambda: train(model(), DATA, steps=1, seed=2**64), ValueError, "seed must be less than"),
+        (lambda: train(model(), DATA, steps=1, clip=0), ValueError, "clip must be greater than 0"),
+        (
+            lambda: train(model(), DATA, steps=1, accumulate=0),
+            ValueError,
+            "accumulate must be 1 or greater",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, accumulate=16),
+            ValueError,
+            "accumulate must be at most 15 with 1000 examples in batches of 64, got 16",
+        ),
+        (lambda: train(model(), DATA, steps=3000, schedule=GROWING), ValueError, "inf"),
+        (
+            lambda: train(model(), DATA, steps=1, factors=0.1),
+            TypeError,
+            "factors must be a sequence of numbers",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, factors=(-1,)),
+            ValueError,
+            r"factors\[0\] must be 0 or greater",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, observers={3: accuracy}),
+            TypeError,
+            "observers must have names that are text",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, observers={"a": lambda m: "good"}),
+            TypeError,
+            r"observers\['a'\] must return a number or an array of numbers, got 'good'",
+        ),
+        (
+            lambda: train(model(), DATA, steps=1, checkpoint="/"),
+            ValueError,
+            "checkpoint must be a file, got the folder",
+        ),
+        (lambda: mean_loss(mlp((3, 2)), DATA.test), ValueError, "model must map inputs"),
+        (lambda: accuracy(mlp((64, 9)), DATA.test), ValueError, "model must map inputs"),
+        (lambda: evaluate(model(), DATA.test, 3), ValueError, "loss must be one of"),
         (lambda: mean_loss(model(), DATA.test, "mae"), ValueError, "loss must be one of"),
         (lambda: mean_loss(model(), DATA), TypeError, "split must be a Split"),
         (lambda: accuracy(model, DATA.test), TypeError, "model must be a torch.nn.Module"),
