@@ -127,7 +127,8 @@ def minutes(cells: list[dict[str, Any]]) -> tuple[int, int]:
             lesson += sum(bool(line.strip()) for line in source.split("\n")) / CODE
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            if any(kind.startswith("image/") for kind in data):
+            drawn = "<img " in text(data.get("text/html"))  # as views.with_alt shows a figure
+            if drawn or any(kind.startswith("image/") for kind in data):
                 lesson += FIGURE
             elif "exercise" not in tags and "widget" not in " ".join(data):
                 shown = text(output.get("text") or data.get("text/plain"))
