@@ -96,21 +96,17 @@ class Table:
             raise ValueError("lrs must not be empty")
         seeds = _seeds(self.seeds)
         for name in ("metrics", "meta"):
-            if not isinstance(getattr(self, name), Mapping):
-                raise TypeError(f"{name} must be a dictionary, got {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+                raise TypeError(f"{name} must be a dictionary with strings as keys, got {value!r}")
         shape = len(lrs), len(seeds)
-        metrics = {
-            name: _cells(f"metrics[{name!r}]", values, shape)
-            for name, values in self.metrics.items()
-        }
+        metrics = {k: _cells(f"metrics[{k!r}]", v, shape) for k, v in self.metrics.items()}
         none = np.zeros(shape) if self.diverged is None else self.diverged
         diverged = _cells("diverged", none, shape)
         if not np.isin(diverged, (0, 1)).all():
             raise ValueError(f"diverged must hold True and False only, got {self.diverged!r}")
-        for name, value in (
-            ("lrs", lrs), ("seeds", seeds), ("metrics", metrics),
-            ("diverged", diverged.astype(bool)), ("meta", dict(self.meta)),
-        ):  # fmt: skip
+        clean = {"lrs": lrs, "seeds": seeds, "metrics": metrics, "diverged": diverged.astype(bool)}
+        for name, value in (clean | {"meta": dict(self.meta)}).items():
             object.__setattr__(self, name, value)
 
     def final(self, metric: str) -> np.ndarray:
@@ -142,9 +138,9 @@ class Table:
         order = np.argsort(self.lrs, kind="stable")
         scores, rates = self._scores(metric)[order], self.lrs[order]
         low = high = int(np.argmin(scores))
-        limit = scores[low] + tolerance
-        limit += 4 * np.spacing(max(abs(scores[low]), tolerance))  # 0.91 - 0.89 is above 0.02
-        good = np.isfinite(scores) & (scores <= limit)
+        with np.errstate(over="ignore"):  # 0.91 - 0.89 is a rounding error above 0.02
+            rounding = 16 * np.spacing(max(abs(scores[low]), tolerance))
+            good = np.isfinite(scores) & (scores <= scores[low] + tolerance + rounding)
         while low > 0 and good[low - 1]:
             low -= 1
         while high < len(good) - 1 and good[high + 1]:
@@ -160,10 +156,9 @@ class Table:
         """Return self minus other, each at its own best rate, paired by seed, shape (S,)."""
         if not isinstance(other, Table):
             raise TypeError(f"other must be a Table, got {other!r}")
-        if not np.array_equal(self.seeds, other.seeds):
-            raise ValueError(
-                f"other must have the seeds {self.seeds.tolist()}, got {other.seeds.tolist()}"
-            )
+        mine, others = self.seeds.tolist(), other.seeds.tolist()
+        if mine != others:
+            raise ValueError(f"other must have the seeds {mine}, got {others}")
         with np.errstate(invalid="ignore"):
             return self.at_best(metric, by) - other.at_best(metric, by)
 
@@ -181,10 +176,10 @@ class Table:
         for name, values in (("lrs", lrs), ("seeds", seeds)):
             if values is not None and not isinstance(values, Iterable):
                 raise TypeError(f"{name} must be a list, got {values!r}")
-        rows = range(len(self.lrs)) if lrs is None else [self._row(lr) for lr in lrs]
+        rows = list(range(len(self.lrs)) if lrs is None else map(self._row, lrs))
         places = {int(seed): place for place, seed in enumerate(self.seeds)}
-        chosen = places if seeds is None else [validate.one_of("seeds", s, places) for s in seeds]
-        rows, columns = list(rows), [places[seed] for seed in chosen]
+        seeds = places if seeds is None else seeds
+        columns = [places[validate.one_of("seeds", seed, places)] for seed in seeds]
         cells = np.ix_(rows, columns)
         metrics = {name: values[cells] for name, values in self.metrics.items()}
         return Table(self.lrs[rows], self.seeds[columns], metrics, self.diverged[cells], self.meta)
@@ -280,8 +275,8 @@ def _encode(table: Table) -> dict[str, Any]:
         "lrs": table.lrs.tolist(),
         "seeds": table.seeds.tolist(),
         "metrics": {
-            name: [[v if math.isfinite(v) else str(v) for v in row] for row in values.tolist()]
-            for name, values in table.metrics.items()
+            metric: [[v if math.isfinite(v) else str(v) for v in row] for row in values.tolist()]
+            for metric, values in table.metrics.items()
         },
         "diverged": table.diverged.astype(int).tolist(),
         "meta": table.meta,
@@ -292,10 +287,7 @@ def _decode(content: Any) -> Table:
     expected = sorted(field.name for field in fields(Table))
     if not isinstance(content, dict) or sorted(content) != expected:
         raise ValueError(f"it must have the fields {expected}, got {content!r:.80}")
-    metrics = {
-        name: [[_number(value) for value in row] for row in rows]
-        for name, rows in content["metrics"].items()
-    }
+    metrics = {k: [list(map(_number, row)) for row in v] for k, v in content["metrics"].items()}
     return Table(**content | {"metrics": metrics})
 
 
