@@ -205,12 +205,15 @@ def test_a_table_from_a_file_keeps_its_provenance(path):
     assert made == {"old": "first", "new": "second"}
 
 
-def test_an_unfinished_write_leaves_the_old_file(path):
+def test_an_unfinished_write_leaves_the_old_file(path, monkeypatch):
     save(path, {"a": make()}, command="x")
     before = path.read_bytes()
     unfit = dataclasses.replace(make(), meta={"data": object()})
     with pytest.raises(ValueError, match=r"tables\['b'\].meta must hold plain JSON"):
         save(path, {"a": make(), "b": unfit}, command="y")
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="the disk is full"):
+        patch.setattr("os.fsync", lambda handle: (_ for _ in ()).throw(OSError("the disk is full")))
+        save(path, {"c": make()}, command="z")
     assert path.read_bytes() == before and list(path.parent.iterdir()) == [path]
 
 
