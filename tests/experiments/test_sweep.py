@@ -178,6 +178,11 @@ def test_linear_regression_falls_off_the_cliff_at_2_over_lambda_max():
     settings = {"data": data, "hidden": (), "loss": "mse", "batch_size": None, "steps": 600}
     result = sweep([0.9 * limit, 0.99 * limit, 1.01 * limit, 1.1 * limit], [0], **settings)
     assert result.diverged[:, 0].tolist() == [False, False, True, True]
+    # a loss between 10 and 100 times the first is called diverged, below 10 it is not
+    near = sweep(limit * np.linspace(1, 1.3, 31), [0], **settings | {"steps": 20})
+    ratio = near.final_loss / near.loss[..., 0]
+    assert ((ratio > 5) & (ratio < 10)).any() and ((ratio > 10) & (ratio < 20)).any()
+    np.testing.assert_array_equal(near.diverged, ratio > 10)
     # just below, the loss falls as the linear solution says; just above it grows by (1 - 2 r)^2
     growth = result.loss[2, 0, -1] / result.loss[2, 0, -2]
     assert growth == pytest.approx((1 - 2 * 1.01) ** 2, rel=1e-3)
