@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from course_utils import views
 from course_utils.experiments.range_test import RangeTest
-from course_utils.experiments.sweep import Basin
+from course_utils.experiments.table import Basin
 from course_utils.lessons.lesson07.studies import Table, accuracy_at
 from course_utils.lessons.lesson07.weight_decay import Map
 from course_utils.views.figure import check_axes

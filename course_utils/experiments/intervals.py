@@ -1,0 +1,83 @@
+"""A mean over seeds with its standard error and its interval, of one method or of paired ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from course_utils import validate
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds, its standard error, and the interval (low, high) around it."""
+
+    mean: float
+    standard_error: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4g} ± {self.standard_error:.2g}"
+
+
+def estimate(values: Any, confidence: float = 0.95) -> Estimate:
+    r"""Return the mean over S seeds with its standard error and Student's t interval.
+
+    .. math:: \bar x \pm t_{S-1}\, \frac{s}{\sqrt S}
+
+    For paired differences, give it those: `estimate(a.difference(b, "test_loss", "test_loss"))`.
+    One value, or one that is not finite, leaves the interval (-inf, inf).
+
+    Example:
+        >>> estimate([1.0, 2.0, 3.0])
+        Estimate(mean=2.0, standard_error=0.577..., low=-0.484..., high=4.484...)
+    """
+    values = numbers("values", values, "iuf")
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"values must be a list of at least one number, got {values!r}")
+    confidence = validate.between("confidence", confidence, 0, 1, open_high=True)
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = float(values.mean())
+    if len(values) < 2 or not np.isfinite(values).all():
+        return Estimate(mean, math.nan, -math.inf, math.inf)
+    error = float(values.std(ddof=1) / np.sqrt(len(values)))
+    reach = _student(confidence, len(values) - 1) * error
+    return Estimate(mean, error, mean - reach, mean + reach)
+
+
+def _student(confidence: float, freedom: int) -> float:
+    """The t with P(|T| < t) = confidence (Abramowitz & Stegun 26.7.3 and 26.7.4, bisected)."""
+    odd = freedom % 2
+
+    def inside(angle: float) -> float:  # tan(angle) = t / sqrt(freedom)
+        total, term = 0.0, math.cos(angle) if odd else 1.0
+        for k in range(freedom // 2):
+            total += term
+            term *= math.cos(angle) ** 2 * (2 * k + 1 + odd) / (2 * k + 2 + odd)
+        total *= math.sin(angle)
+        return 2 / math.pi * (angle + total) if odd else total
+
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if inside(middle) < confidence else (low, middle)
+    return math.sqrt(freedom) * math.tan(low)
+
+
+def numbers(name: str, values: Any, kinds: str) -> np.ndarray:
+    """Return `values` as an array of numbers, finite or not; `kinds` are NumPy's letters.
+
+    >>> numbers("values", [1, math.inf], "iuf")
+    array([ 1., inf])
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # a ragged list
+        raise ValueError(f"{name} must be an array of numbers, got {values!r}") from error
+    if array.dtype.kind not in kinds:
+        raise TypeError(f"{name} must be an array of numbers, got {values!r}")
+    return array
