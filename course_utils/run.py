@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from course_utils import validate
+
 DIVERGENCE_RATIO = 10.0
 """A run whose loss ends above this multiple of its first loss is called diverged."""
 
@@ -24,7 +26,8 @@ class Run:
     r"""One training run of T updates; row t describes update t, :math:`w_{t+1} = w_t - \dots`.
 
     Args:
-        lr: shape (T,), the learning rate used at update t.
+        lr: shape (T,), the learning rate used at update t; (T, K) where K replicas, or groups of
+            parameters, each had its own.
         loss: shape (T, ...), the loss at the parameters *before* update t, which is what a
             training loop prints. Trailing axes hold replicas (independent noise, say).
         grad_norm: shape (T, ...), the norm of the gradient used at update t.
@@ -33,9 +36,6 @@ class Run:
         metrics: arrays measured now and then; `metrics["step"]` says after how many updates,
             and every other array has the same length.
         meta: what was run (optimizer, schedule, seed, ...), in plain JSON types.
-
-    Raises:
-        ValueError: if the lengths of the arrays do not agree.
 
     Example:
         >>> run = Run(lr=[0.1, 0.1], loss=[4.0, 1.0], grad_norm=[4.0, 2.0], final_loss=0.25)
@@ -54,39 +54,33 @@ class Run:
     meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("lr", "loss", "grad_norm"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
-        final = np.asarray(self.final_loss, dtype=np.float64)
-        object.__setattr__(self, "final_loss", float(final) if final.ndim == 0 else final)
+        for name in ("lr", "loss", "grad_norm", "params", "final_loss"):
+            if name != "params" or self.params is not None:
+                values = validate.array(name, getattr(self, name), finite=False)
+                object.__setattr__(self, name, values)
+        if self.final_loss.ndim == 0:
+            object.__setattr__(self, "final_loss", float(self.final_loss))
         object.__setattr__(self, "metrics", {k: np.asarray(v) for k, v in self.metrics.items()})
-        if self.params is not None:
-            object.__setattr__(self, "params", np.asarray(self.params, dtype=np.float64))
-        self._check_lengths()
-
-    def _check_lengths(self) -> None:
-        if self.lr.ndim != 1:
+        if self.lr.ndim not in (1, 2):
             raise ValueError(f"lr must have one entry per update, got shape {self.lr.shape}")
-        for name in ("loss", "grad_norm"):
-            values = getattr(self, name)
-            if values.ndim == 0 or len(values) != self.steps:
+        for name, shape in {"loss": self.loss.shape, "grad_norm": self.grad_norm.shape}.items():
+            if shape[:1] != (self.steps,):
                 raise ValueError(
-                    f"{name} must have {self.steps} entries, one per update, "
-                    f"got shape {values.shape}"
+                    f"{name} must have {self.steps} entries, one per update, got shape {shape}"
                 )
-        if self.params is not None and len(self.params) != self.steps + 1:
+        if self.params is not None and self.params.shape[:1] != (self.steps + 1,):
             raise ValueError(
                 f"params must have {self.steps + 1} rows (one before each update and the result), "
-                f"got {len(self.params)}"
+                f"got shape {self.params.shape}"
             )
-        if self.metrics:
-            if "step" not in self.metrics:
-                raise ValueError(f"metrics must contain 'step', got {sorted(self.metrics)}")
-            for name, values in self.metrics.items():
-                if len(values) != len(self.metrics["step"]):
-                    raise ValueError(
-                        f"metrics[{name!r}] must be as long as metrics['step'] "
-                        f"({len(self.metrics['step'])}), got {len(values)}"
-                    )
+        if self.metrics and "step" not in self.metrics:
+            raise ValueError(f"metrics must contain 'step', got {sorted(self.metrics)}")
+        for name, values in self.metrics.items():
+            if values.shape[:1] != self.metrics["step"].shape[:1] or not values.ndim:
+                raise ValueError(
+                    f"metrics[{name!r}] must be as long as metrics['step'] "
+                    f"{self.metrics['step'].shape}, got shape {values.shape}"
+                )
 
     @property
     def steps(self) -> int:
@@ -130,7 +124,7 @@ class Run:
             raise ValueError(f"text must hold the fields {sorted(expected)}, got {found}")
         meta = content.pop("meta")
         metrics = {name: _decode(values) for name, values in content.pop("metrics").items()}
-        arrays = {k: None if v is None else _decode(v) for k, v in content.items()}
+        arrays: dict[str, Any] = {k: None if v is None else _decode(v) for k, v in content.items()}
         return cls(**arrays, metrics=metrics, meta=meta)
 
     def save(self, path: str | os.PathLike[str]) -> None:

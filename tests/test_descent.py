@@ -188,7 +188,7 @@ def test_the_record_survives_json_and_says_what_ran():
         assert run.meta["problem_parameters"] == {"rotation": 45}
         assert run.meta["optimizer"] == optimizer.name
         assert run.meta["optimizer_parameters"] == optimizer.parameters
-        assert run.meta["schedule"] == schedule.name
+        assert run.meta["schedule"] == repr(schedule)
         assert run.meta["steps"] == 5 and run.meta["seed"] == 4
         assert run.meta["gradient_noise"] == 0.5 and run.meta["replicas"] == []
 
@@ -463,11 +463,11 @@ BAD = [
     ({"problem": shifted_square}, TypeError, "problem"),
     ({"optimizer": "adam"}, TypeError, "optimizer"),
     ({"optimizer": Adam}, TypeError, "optimizer"),
-    ({"schedule": math.nan}, ValueError, "lr"),
-    ({"schedule": math.inf}, ValueError, "lr"),
-    ({"schedule": 0.0}, ValueError, "lr"),
-    ({"schedule": -0.1}, ValueError, "lr"),
-    ({"schedule": "0.1"}, TypeError, "lr"),
+    ({"schedule": math.nan}, ValueError, "schedule"),
+    ({"schedule": math.inf}, ValueError, "schedule"),
+    ({"schedule": 0.0}, ValueError, "schedule"),
+    ({"schedule": -0.1}, ValueError, "schedule"),
+    ({"schedule": "0.1"}, TypeError, "schedule"),
     ({"schedule": lambda t: 0.1}, TypeError, "custom"),
     ({"steps": 0}, ValueError, "steps"),
     ({"steps": -1}, ValueError, "steps"),

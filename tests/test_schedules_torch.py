@@ -221,7 +221,7 @@ def test_replaces_an_earlier_scheduler():
 @pytest.mark.parametrize("wrong", [lambda t: 0.1, "cosine", None])
 def test_to_torch_refuses_what_is_no_schedule(wrong):
     optimizer = new_optimizer(lr=0.5)
-    with pytest.raises(TypeError, match="lr must be"):
+    with pytest.raises(TypeError, match="schedule must be"):
         to_torch(wrong, optimizer)
     assert optimizer.param_groups[0]["lr"] == 0.5, "nothing was changed before the check"
 
