@@ -303,9 +303,14 @@ def _minus(params: np.ndarray, step: np.ndarray) -> np.ndarray:
     return np.subtract(params, step, out=step) if step.ndim else params - step
 
 
+_KEPT = (np.dtype(np.float32), np.dtype(np.float64))
+
+
 def _floats(name: str, values: Any) -> np.ndarray:
-    """`values` as an array of float32 or float64; a run that diverges has other than numbers."""
-    return validate.array(name, values, finite=False, keep=(np.float32, np.float64))
+    """`values` as an array of float32 or float64; it may hold infinities and NaN."""
+    if type(values) is np.ndarray and values.dtype in _KEPT:
+        return values  # the usual case, at every update of every run
+    return validate.array(name, values, finite=False, keep=_KEPT)
 
 
 def _rate(lr: Any, params: np.ndarray) -> float | np.ndarray:

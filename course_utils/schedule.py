@@ -60,11 +60,11 @@ class Schedule:
         t = _steps(step)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             rates = np.asarray(self.rate(t), dtype=np.float64)
-        wrong = np.flatnonzero(~np.isfinite(rates))
-        if wrong.size:
-            at, got = int(t.flat[wrong[0]]), float(rates.flat[wrong[0]])
+        if not np.isfinite(rates).all():
+            first = int(np.argmin(np.isfinite(rates)))
             raise ValueError(
-                f"the rate of {self.name} at step {at} must be a finite number, got {got}"
+                f"the rate of {self.name} at step {int(t.flat[first])} must be a finite number, "
+                f"got {float(rates.flat[first])}"
             )
         return float(rates) if rates.ndim == 0 else rates
 
