@@ -86,7 +86,7 @@ def running(path: Any, share: Share, start: Any = None) -> np.ndarray:
     if not callable(share):
         raise TypeError(f"share must be a function such as exponential(0.9), got {share!r}")
     if start is None and len(path) and share(1) != 1:
-        raise ValueError("start must be given: this average does not begin with the first weights")
+        raise ValueError("start must be given where share(1) is not 1")
     average = np.zeros(path.shape[1:])
     if start is not None:
         average = average + validate.array("start", start, shape=path.shape[1:])

@@ -315,7 +315,7 @@ def _floats(name: str, values: Any) -> np.ndarray:
 
 def _rate(lr: Any, params: np.ndarray) -> float | np.ndarray:
     """`lr` as a Python float or an array of the dtype of `params`, so that this dtype is kept."""
-    if np.ndim(lr) == 0:
+    if not isinstance(lr, (list, tuple)) and np.ndim(lr) == 0:
         return validate.finite("lr", lr)
     rates = validate.array("lr", lr).astype(params.dtype, copy=False)
     pairs = zip(reversed(rates.shape), reversed(params.shape))

@@ -69,9 +69,12 @@ class ReduceOnPlateau:
 
     def update(self, metric: float) -> float:
         """Take the metric of one more epoch and return the rate to use from now on."""
-        if not hasattr(metric, "__float__"):  # a one-element tensor has it, a text has not
-            raise TypeError(f"metric must be a number, got {metric!r}")
-        metric = float(metric)  # NaN and infinity are allowed: a run may diverge
+        try:
+            if not hasattr(metric, "__float__"):  # a one-element tensor has it, a text has not
+                raise TypeError
+            metric = float(metric)  # NaN and infinity are allowed: a run may diverge
+        except (TypeError, ValueError, OverflowError):
+            raise TypeError(f"metric must be a number, got {metric!r}") from None
         if self._is_better(metric):
             self.best, self.bad_epochs = metric, 0
         else:

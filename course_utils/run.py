@@ -60,13 +60,14 @@ class Run:
                 object.__setattr__(self, name, values)
         if self.final_loss.ndim == 0:
             object.__setattr__(self, "final_loss", float(self.final_loss))
-        object.__setattr__(self, "metrics", {k: np.asarray(v) for k, v in self.metrics.items()})
+        given = validate.instance("metrics", self.metrics, dict)
+        object.__setattr__(self, "metrics", {k: np.asarray(v) for k, v in given.items()})
         if self.lr.ndim not in (1, 2):
             raise ValueError(f"lr must have one entry per update, got shape {self.lr.shape}")
         for name, shape in {"loss": self.loss.shape, "grad_norm": self.grad_norm.shape}.items():
             if shape[:1] != (self.steps,):
                 raise ValueError(
-                    f"{name} must have {self.steps} entries, one per update, got shape {shape}"
+                    f"{name} must have {self.steps} entries, one per update as lr, got {shape}"
                 )
         if self.params is not None and self.params.shape[:1] != (self.steps + 1,):
             raise ValueError(
@@ -116,16 +117,20 @@ class Run:
 
     @classmethod
     def from_json(cls, text: str) -> Run:
-        """Rebuild a run from `to_json`; raises ValueError where a field is missing or unknown."""
-        content = json.loads(text)
-        expected = set(cls.__dataclass_fields__)
-        if not isinstance(content, dict) or set(content) != expected:
-            found = sorted(content) if isinstance(content, dict) else type(content).__name__
-            raise ValueError(f"text must hold the fields {sorted(expected)}, got {found}")
-        meta = content.pop("meta")
-        metrics = {name: _decode(values) for name, values in content.pop("metrics").items()}
-        arrays: dict[str, Any] = {k: None if v is None else _decode(v) for k, v in content.items()}
-        return cls(**arrays, metrics=metrics, meta=meta)
+        """Rebuild a run from `to_json`; text that holds none is a ValueError that says why."""
+        try:
+            content = json.loads(validate.instance("text", text, str))
+            if set(content) != set(cls.__dataclass_fields__):
+                expected = sorted(cls.__dataclass_fields__)
+                raise ValueError(f"text must hold the fields {expected}, got {sorted(content)}")
+            content["metrics"] = {k: _decode(v) for k, v in content["metrics"].items()}
+            for name in set(content) - {"metrics", "meta"}:
+                content[name] = None if content[name] is None else _decode(content[name])
+            return cls(**content)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if not isinstance(text, str) or str(error).startswith("text "):
+                raise
+            raise ValueError(f"text must be a run, as `to_json` writes it: {error}") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the run to `path` atomically: a reader sees the old file or the new, never half."""

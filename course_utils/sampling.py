@@ -109,11 +109,10 @@ def layer_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     >>> layer_sizes("sizes", [64, 10])
     (64, 10)
     """
-    if isinstance(sizes, str) or not isinstance(sizes, (Sequence, np.ndarray)):
-        raise TypeError(f"{name} must be a sequence of integers such as (64, 10), got {sizes!r}")
-    if np.ndim(sizes) != 1 or len(sizes) < 2:
+    listed = validate.sequence(name, sizes)
+    if len(listed) < 2:
         raise ValueError(f"{name} must name at least inputs and outputs, got {sizes!r}")
-    return tuple(validate.integer(f"{name}[{i}]", size, minimum=1) for i, size in enumerate(sizes))
+    return tuple(validate.integer(f"{name}[{i}]", size, minimum=1) for i, size in enumerate(listed))
 
 
 def _check_batches(n: int, batch_size: int, seed: int) -> tuple[int, int, int]:
