@@ -35,12 +35,13 @@ class Optimizer:
     name: str
     memory: tuple[str, ...] = ()
 
-    if TYPE_CHECKING:
+    if TYPE_CHECKING:  # the arrays in `memory` are attributes, such as `velocity`
 
-        def __getattr__(self, name: str) -> Any: ...  # the arrays in `memory`
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __post_init__(self) -> None:
-        for name, check in validate.checks(type(self)).items():
+        for name, check in self._checks().items():
             setattr(self, name, check(name, getattr(self, name)))
         self.reset()
 
@@ -93,7 +94,11 @@ class Optimizer:
         >>> RMSprop(alpha=0.9).parameters
         {'alpha': 0.9, 'eps': 1e-08}
         """
-        return {name: getattr(self, name) for name in validate.checks(type(self))}
+        return {name: getattr(self, name) for name in self._checks()}
+
+    @classmethod
+    def _checks(cls: Any) -> dict[str, validate.Check]:
+        return validate.checks(cls)
 
     def _begin(self, params: Any, grad: Any, lr: Any) -> tuple[np.ndarray, np.ndarray, Any]:
         """Check the arguments of `step`, count the step, and set the memory up at the first one."""

@@ -228,7 +228,7 @@ Text = Annotated[str, partial(instance, kind=str)]
 
 
 @cache
-def checks(signed: Callable[..., Any]) -> dict[str, Check]:
+def checks(signed: Any) -> dict[str, Check]:
     """Return the checks that the annotations of a function, or of the fields of a class, name.
 
     >>> def cosine(lr: Positive, name: str): ...
