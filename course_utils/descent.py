@@ -9,7 +9,7 @@ import numpy as np
 
 from course_utils import validate
 from course_utils.optimizers import Optimizer
-from course_utils.problems import Problem
+from course_utils.problem import Problem
 from course_utils.run import Run
 from course_utils.schedule import Schedule, as_schedule
 

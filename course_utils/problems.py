@@ -8,16 +8,13 @@ plot, or thousands of replicas of one experiment.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from course_utils import validate
-
-Field = Callable[[Any], np.ndarray]
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+from course_utils.problem import Problem
 
 __all__ = [
     "Problem",
@@ -35,77 +32,18 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
-    r"""A loss :math:`f(w)` of d parameters to be minimized.
-
-    Args:
-        name: what to call it in a figure.
-        formula: the loss in LaTeX, without dollar signs.
-        loss: function of w (..., d) -> (...,).
-        gradient: function of w (..., d) -> (..., d).
-        hessian: function of w (..., d) -> (..., d, d).
-        start: shape (d,), where a run starts unless told otherwise.
-        minimum: shape (d,), a global minimum, or None where there is none.
-        parameters: the numbers that the problem was made with, in plain types, for the record.
-
-    The three functions check the shape of `w`: ValueError where its last axis is not d.
-
-    Example:
-        >>> problem = shifted_square()
-        >>> problem.loss([[5.0], [-1.0]])
-        array([36.,  0.])
-        >>> problem.gradient([5.0]), problem.dimension
-        (array([12.]), 1)
-    """
-
-    name: str
-    formula: str
-    loss: Field = field(repr=False)
-    gradient: Field = field(repr=False)
-    hessian: Field = field(repr=False)
-    start: np.ndarray
-    minimum: np.ndarray | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        start = np.array(validate.array("start", self.start, ndim=1))
-        if not start.size:
-            raise ValueError("start must hold at least one parameter, got an empty array")
-        points = {"start": start}
-        if self.minimum is not None:
-            points["minimum"] = np.array(validate.array("minimum", self.minimum, shape=start.shape))
-        for name, point in points.items():
-            point.flags.writeable = False  # they are not changed by accident
-            object.__setattr__(self, name, point)
-        for name in ("loss", "gradient", "hessian"):
-            object.__setattr__(self, name, _checked(name, getattr(self, name), start.size))
-
-    @property
-    def dimension(self) -> int:
-        """The number of parameters d."""
-        return self.start.size
-
-
 def stable_rate(problem: Problem, w: Any = None) -> float | np.ndarray:
     r"""Return the largest stable rate of gradient descent near `w`, from the curvature there.
 
     .. math:: \eta_{\max} = 2 / \lambda_{\max}(\nabla^2 f(w))
 
     Exact on a quadratic: below it every start converges, above it almost every start diverges.
-
-    Args:
-        problem: the problem.
-        w: where to look, shape (..., d); the minimum if not given (the start if there is none).
-
-    Returns:
-        A float, or an array (...,) over the leading axes; infinity where nothing curves upwards.
-
+    `w` has shape (..., d) and is the minimum if not given (the start if there is none); the rate is
+    a float, or an array (...,) over the leading axes, and infinity where nothing curves upwards.
     Source: LeCun, Bottou, Orr & Müller 1998, Efficient BackProp, section 5.1.
 
-    Example:
-        >>> stable_rate(shifted_square())
-        1.0
+    >>> stable_rate(shifted_square())
+    1.0
     """
     validate.instance("problem", problem, Problem)
     if w is None:
@@ -139,19 +77,15 @@ def shifted_square(start: float = 5.0) -> Problem:
 def quadratic(curvatures: Any, start: Any = None, rotation: float = 0.0) -> Problem:
     r"""Return :math:`f(w) = \tfrac12 \sum_i \lambda_i u_i^2` with :math:`u = R^\top w`.
 
-    Args:
-        curvatures: the eigenvalues :math:`\lambda_i` of the Hessian, shape (d,). With a negative
-            one the problem has no minimum.
-        start: shape (d,), in the coordinates u, so that it turns with the surface; ones if
-            not given.
-        rotation: angle of R in degrees, counter-clockwise; two dimensions only.
+    The curvatures are the eigenvalues of the Hessian; with a negative one there is no minimum. The
+    start, shape (d,), is in the coordinates u, so that it turns with the surface; ones if not
+    given. `rotation` is the angle of R in degrees, counter-clockwise; two dimensions only.
 
-    Example:
-        >>> quadratic([4.0, 1.0]).loss([1.0, 2.0])
-        np.float64(4.0)
-        >>> quadratic([4.0, 1.0], rotation=90).hessian([0.0, 0.0]).round(12)
-        array([[1., 0.],
-               [0., 4.]])
+    >>> quadratic([4.0, 1.0]).loss([1.0, 2.0])
+    np.float64(4.0)
+    >>> quadratic([4.0, 1.0], rotation=90).hessian([0.0, 0.0]).round(12)
+    array([[1., 0.],
+           [0., 4.]])
     """
     curvatures = validate.array("curvatures", curvatures, ndim=1)
     if not curvatures.size:
@@ -197,15 +131,11 @@ def abc_surface(rotation: float = 0.0) -> Problem:
     .. math:: f(w) = \tfrac12 (100\, w_1^2 + 0.01\, w_2^2)
 
     The condition number is 10,000, so one rate cannot serve both directions. A run starts at
-    A = (1, -10).
+    A = (1, -10). `rotation` turns the surface and its start together, in degrees: gradient descent
+    does not notice, optimizers that scale each coordinate do.
 
-    Args:
-        rotation: turns the surface and its start together, in degrees. Gradient descent does not
-            notice; optimizers that scale each coordinate do.
-
-    Example:
-        >>> abc_surface().gradient([1.0, -10.0])
-        array([100. ,  -0.1])
+    >>> abc_surface().gradient([1.0, -10.0])
+    array([100. ,  -0.1])
     """
     bowl = quadratic([100.0, 0.01], start=[1.0, -10.0], rotation=rotation)
     formula = r"\frac{1}{2} (100\, u_1^2 + 0.01\, u_2^2)"
@@ -221,9 +151,8 @@ def log_cosh_ravine() -> Problem:
     :math:`\eta = 2/25` gradient descent does not diverge: it is caught in a jump between the two
     walls, with a large gradient and a loss that stands still.
 
-    Example:
-        >>> stable_rate(log_cosh_ravine())
-        0.08
+    >>> stable_rate(log_cosh_ravine())
+    0.08
     """
 
     def loss(w: np.ndarray) -> Any:
@@ -254,9 +183,8 @@ def curved_valley() -> Problem:
     The distance from the valley floor is :math:`|w_1 - 0.05 \sin(w_2/2)|`, the curvature across
     it 100. A run starts at (0.5, -20).
 
-    Example:
-        >>> float(curved_valley().loss([0.0, 0.0]))
-        0.0
+    >>> float(curved_valley().loss([0.0, 0.0]))
+    0.0
     """
 
     def off(w: np.ndarray) -> Any:
@@ -285,16 +213,13 @@ def curved_valley() -> Problem:
 def double_well(tilt: float = 0.3) -> Problem:
     r"""Return two wells, one deeper: :math:`f(x) = (x^2 - 1)^2 + a x`.
 
-    Args:
-        tilt: a, with :math:`0 < |a| < 8/(3\sqrt 3) \approx 1.54`: no tilt and neither well is the
-            deeper one; more, and there is only one well.
+    The tilt is :math:`0 < |a| < 8/(3\sqrt 3) \approx 1.54`: without one neither well is the deeper
+    one, with more there is only one. A run starts at the bottom of the *shallow* well; `minimum` is
+    that of the deep one.
 
-    A run starts at the bottom of the *shallow* well; `minimum` is that of the deep one.
-
-    Example:
-        >>> well = double_well()
-        >>> well.start.round(3), well.minimum.round(3)
-        (array([0.96]), array([-1.036]))
+    >>> well = double_well()
+    >>> well.start.round(3), well.minimum.round(3)
+    (array([0.96]), array([-1.036]))
     """
     tilt = validate.finite("tilt", tilt)
     limit = 8 / (3 * math.sqrt(3))
@@ -324,10 +249,9 @@ def sharp_and_flat() -> Problem:
     A run starts at the bottom of the sharp well, where the curvature is 47.6 and gradient descent
     is stable below 0.042; in the flat bowl, around the global minimum -3, it is stable below 10.
 
-    Example:
-        >>> problem = sharp_and_flat()
-        >>> round(stable_rate(problem, problem.start), 4), round(stable_rate(problem), 4)
-        (0.0421, 10.0)
+    >>> problem = sharp_and_flat()
+    >>> round(stable_rate(problem, problem.start), 4), round(stable_rate(problem), 4)
+    (0.0421, 10.0)
     """
 
     def dip(w: np.ndarray) -> Any:
@@ -360,10 +284,9 @@ def saddle() -> Problem:
     (0, -1). A run starts at (1, 0), exactly on the ridge: gradient descent walks into the saddle
     and stays there for ever. The smallest push along :math:`w_2` sets it free.
 
-    Example:
-        >>> saddle().hessian([0.0, 0.0])
-        array([[ 1.,  0.],
-               [ 0., -1.]])
+    >>> saddle().hessian([0.0, 0.0])
+    array([[ 1.,  0.],
+           [ 0., -1.]])
     """
 
     def hessian(w: np.ndarray) -> np.ndarray:
@@ -453,21 +376,6 @@ def linear_regression(x: Any, y: Any, start: Any = None) -> Problem:
         minimum=np.linalg.lstsq(design, targets, rcond=None)[0].ravel(),
         parameters={"samples": n, "inputs": p - 1, "outputs": k},
     )
-
-
-def _checked(name: str, function: Field, d: int) -> Field:
-    """`function` behind a check that the last axis of its argument has length d."""
-    if not callable(function):
-        raise TypeError(f"{name} must be a function of w, got {function!r}")
-
-    def call(w: Any) -> np.ndarray:
-        if type(w) is not np.ndarray or w.dtype not in _FLOATS:
-            w = validate.array("w", w, finite=False, keep=_FLOATS)
-        if w.shape[-1:] != (d,):
-            raise ValueError(f"w must have shape (..., {d}), got {w.shape}")
-        return function(w)
-
-    return call
 
 
 def _constant_hessian(w: np.ndarray, matrix: np.ndarray) -> np.ndarray:
