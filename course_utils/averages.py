@@ -81,6 +81,11 @@ def running(path: Any, share: Share, start: Any = None) -> np.ndarray:
         path: the weights after updates 1, 2, ..., T, shape (T, ...), such as `run.params[1:]`.
         share: from n to c_n: `uniform`, `exponential(...)`, `polynomial(...)`.
         start: the average before the first update, shape (...); needed where c_1 is not 1.
+
+    Example:
+        >>> running([[1.0, 0.0], [3.0, 1.0]], uniform)
+        array([[1. , 0. ],
+               [2. , 0.5]])
     """
     path = _path(path)
     if not callable(share):
