@@ -189,9 +189,6 @@ def compute_race(surface: str, rotation: int, rule: str, index: int) -> dict[str
         surface, rotation, rule, lr, w (T + 1, 2), steps (dict from rule to the steps to arrive at
         every rate), now (at this rate), best (at the best rate), best_lr.
 
-    Raises:
-        TypeError, ValueError: if an argument is not as described.
-
     Example:
         >>> data = compute_race("A-B-C surface: curvatures 100 and 0.01", 45, "momentum", 12)
         >>> round(data["lr"], 4), data["now"]["momentum"], data["best"]["Adam"]
@@ -382,9 +379,6 @@ def draw_acting(ax: Axes, run: Run, labels: Sequence[str]) -> Axes:
         ax: where to draw.
         run: a run of `descend` with an adaptive rule, so that `metrics["scale"]` is there.
         labels: one per parameter.
-
-    Raises:
-        ValueError: if the run has no recorded scale, or not one label per parameter.
 
     Example:
         >>> from course_utils.descent import descend
