@@ -322,7 +322,9 @@ def _rate(lr: Any, params: np.ndarray) -> float | np.ndarray:
     """`lr` as a Python float or an array of the dtype of `params`, so that this dtype is kept."""
     if not isinstance(lr, (list, tuple)) and np.ndim(lr) == 0:
         return validate.finite("lr", lr)
-    rates = validate.array("lr", lr).astype(params.dtype, copy=False)
+    rates = _floats("lr", lr).astype(params.dtype, copy=False)
+    if not np.isfinite(rates).all():
+        raise ValueError(f"lr must contain finite numbers only, got {lr!r}")
     pairs = zip(reversed(rates.shape), reversed(params.shape))
     if rates.ndim > params.ndim or any(r not in (1, p) for r, p in pairs):
         raise ValueError(

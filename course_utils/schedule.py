@@ -190,7 +190,8 @@ def half_cosine(done: Any) -> Any:
 def _steps(step: Any) -> np.ndarray:
     """Return the steps as a new float64 array, after checking that they are 0, 1, 2, ..."""
     try:
-        raw = np.asarray(None if np.ma.is_masked(step) else step)
+        masked = isinstance(step, np.ma.MaskedArray) and np.ma.is_masked(step)
+        raw = np.asarray(None if masked else step)
     except ValueError:  # a ragged list
         raw = np.asarray(None)
     whole = raw.dtype.kind in "iu"

@@ -190,7 +190,7 @@ def array(
         ...
     ValueError: start must have shape (3,), got (2,)
     """
-    if np.ma.is_masked(value):
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(f"{name} must not have masked values (fill them first), got {value!r}")
     try:
         result = np.asarray(value)
