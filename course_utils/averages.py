@@ -77,15 +77,11 @@ def exponential(decay: float, first: str = "copy") -> Share:
 def running(path: Any, share: Share, start: Any = None) -> np.ndarray:
     """Return the running average after each update, in the shape of `path`.
 
-    Args:
-        path: the weights after updates 1, 2, ..., T, shape (T, ...), such as `run.params[1:]`.
-        share: from n to c_n: `uniform`, `exponential(...)`, `polynomial(...)`.
-        start: the average before the first update, shape (...); needed where c_1 is not 1.
+    The path holds the weights after updates 1 to T, shape (T, ...), such as `run.params[1:]`;
+    `start` is the average before the first, shape (...), needed where c_1 is not 1.
 
-    Example:
-        >>> running([[1.0, 0.0], [3.0, 1.0]], uniform)
-        array([[1. , 0. ],
-               [2. , 0.5]])
+    >>> running([[1.0, 0.0], [3.0, 1.0]], uniform).tolist()
+    [[1.0, 0.0], [2.0, 0.5]]
     """
     path = _path(path)
     if not callable(share):
