@@ -82,6 +82,7 @@ test: install ## check everything: style, unit tests, all notebooks
 lint: install ## style and spelling
 	@$(PY) -m ruff check --output-format=concise .
 	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy --no-error-summary course_utils/*.py
 	@git ls-files -z --cached --others --exclude-standard | xargs -0 $(PY) -m codespell_lib
 
 unit: install ## unit tests and the examples in the docstrings

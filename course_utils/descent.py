@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from course_utils import validate
 from course_utils.optimizers import Optimizer
-from course_utils.problems import Problem
+from course_utils.problem import Problem
 from course_utils.run import Run
-from course_utils.schedules import as_schedule
-
-if TYPE_CHECKING:
-    from course_utils.schedules import Schedule
+from course_utils.schedule import Schedule, as_schedule
 
 __all__ = ["descend"]
 
@@ -21,7 +19,7 @@ __all__ = ["descend"]
 def descend(
     problem: Problem,
     optimizer: Optimizer,
-    schedule: float | Schedule,
+    schedule: float | Schedule | Sequence[float | Schedule],
     steps: int,
     start: Any = None,
     gradient_noise: float = 0.0,
@@ -37,10 +35,12 @@ def descend(
     Args:
         problem: what to minimize, with d parameters.
         optimizer: the update rule; it is `reset()` first.
-        schedule: the learning rate, a number or a `Schedule`; update t uses `schedule(t)`.
+        schedule: the learning rate, a number or a `Schedule`; update t uses `schedule(t)`. A list
+            of K of them gives each of K replicas its own.
         steps: the number of updates T, at least 1.
         start: shape (d,), or (..., d) for independent replicas along the leading axes (a number
             will do for d = 1); `problem.start` if not given. float32 is kept, as in a network.
+            With K schedules the last of the leading axes has length K; (d,) is repeated.
         gradient_noise: the standard deviation of the Gaussian noise added to every coordinate of
             every gradient.
         seed: of that noise; the same seed, the same run.
@@ -50,13 +50,10 @@ def descend(
             each, in place of one column per replica.
 
     Returns:
-        A `Run` with `lr` (T,), `loss` and `grad_norm` (T, ...), `params` (T + 1, ..., d) or None,
-        and for optimizers that scale each parameter `metrics["scale"]`: `lr * scale` is the rate
-        that really acted. As soon as a loss is not finite, that run has diverged: it is not
-        updated any more, and its loss, gradient norm and parameters are infinity from there on.
-
-    Raises:
-        TypeError, ValueError: if an argument is not as described; nothing has run then.
+        A `Run` with `lr` (T,) or (T, K), `loss` and `grad_norm` (T, ...), `params` (T + 1, ..., d)
+        or None, and for optimizers that scale each parameter `metrics["scale"]`: `lr * scale` is
+        the rate that really acted. As soon as a loss is not finite, that run has diverged: it is
+        not updated any more, and its loss, gradient norm and parameters are infinity from there on.
 
     Example:
         >>> from course_utils.optimizers import GradientDescent
@@ -64,30 +61,24 @@ def descend(
         >>> run = descend(shifted_square(), GradientDescent(), 0.5, steps=2)
         >>> run.params.tolist(), run.loss.tolist(), run.final_loss
         ([[5.0], [-1.0], [-1.0]], [36.0, 0.0], 0.0)
+        >>> descend(shifted_square(), GradientDescent(), [0.5, 0.25], steps=1).final_loss
+        array([0., 9.])
     """
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem must be a Problem, got {problem!r}")
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be an Optimizer such as Adam(), got {optimizer!r}")
-    schedule = as_schedule(schedule)
+    validate.instance("problem", problem, Problem)
+    validate.instance("optimizer", optimizer, Optimizer, "such as Adam()")
     steps = validate.integer("steps", steps, minimum=1)
-    w = _start(problem, start)
+    lr, schedules = _rates(schedule, steps)
+    w = _start(problem, start, lr.shape[1:])
     noise = validate.nonnegative("gradient_noise", gradient_noise)
-    seed = validate.integer("seed", seed, minimum=0)
-    for name, value in (("record_params", record_params), ("average_replicas", average_replicas)):
-        if not isinstance(value, bool):
-            raise TypeError(f"{name} must be True or False, got {value!r}")
+    rng = np.random.default_rng(validate.integer("seed", seed, minimum=0))
+    record_params = validate.boolean("record_params", record_params)
+    row = () if validate.boolean("average_replicas", average_replicas) else w.shape[:-1]
 
-    replicas = w.shape[:-1]
-    row = () if average_replicas else replicas
-    lr = np.asarray(schedule(np.arange(steps)), dtype=np.float64)
     # Infinity until shown otherwise: what is not reached stays at infinity.
     loss, grad_norm = np.full((steps, *row), np.inf), np.full((steps, *row), np.inf)
     params = np.full((steps + 1, *w.shape), np.inf) if record_params else None
     scales: list[Any] = []
-    rng = np.random.default_rng(seed)
     optimizer.reset()
-
     with np.errstate(all="ignore"):  # to diverge is a result, not an accident
         now, alive = _alive(problem.loss(w), True)
         for t in range(steps):
@@ -99,53 +90,66 @@ def descend(
             norm = np.where(alive, np.sqrt(np.sum(grad * grad, axis=-1)), np.inf)
             loss[t] = now.mean() if average_replicas else now
             grad_norm[t] = norm.mean() if average_replicas else norm
-            if record_params:
+            if params is not None:
                 params[t] = np.where(alive[..., None], w, np.inf)
-            w = optimizer.step(w, grad, float(lr[t]))
+            w = optimizer.step(w, grad, float(lr[t]) if lr.ndim == 1 else lr[t][:, None])
             if record_params and np.ndim(optimizer.scale):
                 scales.append(optimizer.scale)
             now, alive = _alive(problem.loss(w), alive)
         w = np.where(alive[..., None], w, np.inf)
         final = now.mean() if average_replicas else now
-    if record_params:
+    metrics = _metrics(scales, steps)
+    if params is not None:
         params[steps] = w
+    else:
+        metrics = {"step": np.array([steps]), "params": w[None]}
     return Run(
         lr=lr,
         loss=loss,
         grad_norm=grad_norm,
         final_loss=final,
         params=params,
-        metrics=_metrics(scales, steps) if record_params else {"step": [steps], "params": w[None]},
+        metrics=metrics,
         meta={
             "problem": problem.name,
-            "problem_parameters": _plain(problem.parameters),
+            "problem_parameters": dict(problem.parameters),
             "optimizer": optimizer.name,
-            "optimizer_parameters": _plain(optimizer.parameters),
-            "schedule": schedule.name,
-            "schedule_parameters": _plain(schedule.parameters),
+            "optimizer_parameters": optimizer.parameters,
+            "schedule": schedules,
             "steps": steps,
-            "replicas": list(replicas),
+            "replicas": list(w.shape[:-1]),
             "gradient_noise": noise,
-            "seed": seed,
+            "seed": int(seed),
         },
     )
 
 
-def _start(problem: Problem, start: Any) -> np.ndarray:
-    """The first parameters, checked, shape (..., d)."""
-    if start is None:
-        return problem.start.copy()
-    w = validate.array("start", start)
+def _rates(schedule: Any, steps: int) -> tuple[np.ndarray, str]:
+    """The rate of every update, (T,) or (T, K) for K schedules, and what they are."""
+    if isinstance(schedule, (list, tuple)) or (np.ndim(schedule) and not callable(schedule)):
+        each = [as_schedule(one, f"schedule[{i}]") for i, one in enumerate(schedule)]
+        if not each:
+            raise ValueError("schedule must hold at least one schedule, got an empty list")
+        return np.stack([one.rates(steps) for one in each], axis=1), repr(each)
+    schedule = as_schedule(schedule, "schedule")
+    return schedule.rates(steps), repr(schedule)
+
+
+def _start(problem: Problem, start: Any, schedules: tuple[int, ...]) -> np.ndarray:
+    """The first parameters, checked, shape (..., d), or (..., K, d) for K schedules."""
+    w = problem.start
+    if start is not None:
+        w = validate.array("start", start, keep=(np.float32,))
+    wanted = (*schedules, problem.dimension)
     if w.ndim == 0 and problem.dimension == 1:
         w = w[None]
-    if w.shape[-1:] != (problem.dimension,):
-        raise ValueError(
-            f"start must have shape ({problem.dimension},), or (replicas, {problem.dimension}), "
-            f"got {w.shape}"
-        )
+    w = np.tile(w, (*schedules, 1)) if w.shape == wanted[-1:] else w.copy()
+    if w.shape[-len(wanted) :] != wanted:
+        last = ", ".join(map(str, wanted))
+        raise ValueError(f"start must have shape {wanted[-1:]} or (..., {last}), got {w.shape}")
     if not w.size:
         raise ValueError(f"start must hold at least one replica, got shape {w.shape}")
-    return w.astype(np.float32) if getattr(start, "dtype", None) == np.float32 else w.copy()
+    return w
 
 
 def _alive(loss: Any, alive: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -161,18 +165,3 @@ def _metrics(scales: list[np.ndarray], steps: int) -> dict[str, np.ndarray]:
     scale = np.full((steps, *scales[0].shape), np.nan)
     scale[: len(scales)] = scales
     return {"step": np.arange(1, steps + 1), "scale": scale}
-
-
-def _plain(value: Any) -> Any:
-    """`value` in types that JSON knows; a function or a schedule becomes its name."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, (np.ndarray, np.generic)):
-        return _plain(value.tolist())
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if np.isfinite(value) else str(value)
-    return str(getattr(value, "name", None) or getattr(value, "__name__", None) or value)

@@ -7,37 +7,43 @@ the step, and what ran can be recorded. It may be an array that broadcasts again
 parameters of shape (K, P) with rates of shape (K, 1) train K models at K rates at once.
 
 All rules follow the conventions of `torch.optim`, to the last rounding. Other libraries give the
-same names to other updates: see each docstring.
+same names to other updates: `lessons.lesson04.differences` lists them.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from course_utils import validate
+from course_utils.validate import BelowOne, Flag, NonNegative
 
-__all__ = [
-    "AdamW",
-    "Adagrad",
-    "Adam",
-    "GradientDescent",
-    "Optimizer",
-    "RMSprop",
-]
+__all__ = ["AdamW", "Adagrad", "Adam", "GradientDescent", "Optimizer", "RMSprop"]
 
 
 class Optimizer:
     """What all update rules share: checks of the arguments, memory, and a record of themselves.
 
-    A rule is a dataclass of its hyperparameters. It lists the arrays it remembers in `memory`;
-    they start at zero, in the shape and dtype of the first parameters, and are updated in place.
+    A rule is a dataclass of its hyperparameters, whose annotations name their checks. It lists the
+    arrays it remembers in `memory`; they start at zero, in the shape and dtype of the first
+    parameters, and are updated in place.
     """
 
-    memory: ClassVar[tuple[str, ...]] = ()
+    name: str
+    memory: tuple[str, ...] = ()
+
+    if TYPE_CHECKING:  # the arrays in `memory` are attributes, such as `velocity`
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
+    def __post_init__(self) -> None:
+        for name, check in self._checks().items():
+            setattr(self, name, check(name, getattr(self, name)))
+        self.reset()
 
     def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
         """Return the parameters after one update; the arguments are left as they are.
@@ -50,13 +56,6 @@ class Optimizer:
             lr: the learning rate of this update: a finite number, or an array of them that
                 broadcasts against `params`. Zero is allowed (a warm-up starts there), and so is
                 a negative rate (TensorFlow's noisy linear cosine produces some).
-
-        Returns:
-            New parameters, same shape and dtype.
-
-        Raises:
-            TypeError: if an argument is not numeric.
-            ValueError: if the shapes do not fit each other or the memory, or `lr` is not finite.
         """
         raise NotImplementedError
 
@@ -70,7 +69,7 @@ class Optimizer:
         True
         """
         self.t = 0
-        self._denominator = None
+        self._denominator: np.ndarray | None = None
         for name in self.memory:
             setattr(self, name, None)
 
@@ -95,7 +94,11 @@ class Optimizer:
         >>> RMSprop(alpha=0.9).parameters
         {'alpha': 0.9, 'eps': 1e-08}
         """
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in self._checks()}
+
+    @classmethod
+    def _checks(cls: Any) -> dict[str, validate.Check]:
+        return validate.checks(cls)
 
     def _begin(self, params: Any, grad: Any, lr: Any) -> tuple[np.ndarray, np.ndarray, Any]:
         """Check the arguments of `step`, count the step, and set the memory up at the first one."""
@@ -127,52 +130,19 @@ class GradientDescent(Optimizer):
         \quad\text{(heavy ball), or}\quad
         \theta_t - \eta_t (g_t + \mu v_t) \quad\text{(Nesterov)}.
 
-    Args:
-        momentum: :math:`\mu` in [0, 1); 0 is plain gradient descent.
-        nesterov: use Nesterov's form; needs a momentum above 0.
-        weight_decay: :math:`\lambda \ge 0`; :math:`\lambda\theta` is added to the gradient.
-
-    Raises:
-        TypeError, ValueError: if a hyperparameter is not a number in its range.
-
-    On a quadratic of curvature :math:`\lambda` it is stable up to :math:`2/\lambda`; the heavy
-    ball up to :math:`2(1+\mu)/\lambda`; Nesterov only up to :math:`2(1+\mu)/((1+2\mu)\lambda)`.
-
-    **Where others differ.** Keras puts the rate *inside* the velocity (TensorFlow 1 did not),
-    :math:`v_t = \mu v_{t-1} - \eta_t g_t,\ \theta_{t+1} = \theta_t + v_t`. At a constant rate that
-    is the same; after the rate drops, this form brakes at once and that one coasts on. Some courses
-    average, :math:`v_t = \mu v_{t-1} + (1-\mu) g_t`: the same with a rate :math:`1/(1-\mu)` times
-    smaller. Nesterov's own form looks ahead: it takes the gradient at
-    :math:`y_t = \theta_t - \eta\mu v_{t-1}`. The parameters here *are* that point :math:`y_t`, so
-    at a constant rate the two forms walk the same path, seen from two places.
+    `weight_decay` :math:`\lambda` adds :math:`\lambda\theta` to the gradient. On a quadratic of
+    curvature :math:`\lambda` it is stable up to :math:`2/\lambda`; the heavy ball up to
+    :math:`2(1+\mu)/\lambda`; Nesterov only up to :math:`2(1+\mu)/((1+2\mu)\lambda)`.
 
     Sources: Polyak 1964; Nesterov 1983; Sutskever et al. 2013; `torch.optim.SGD` (no dampening).
 
-    Example:
-        >>> GradientDescent().step([5.0], [12.0], lr=0.01)
-        array([4.88])
+    >>> GradientDescent().step([5.0], [12.0], lr=0.01)
+    array([4.88])
     """
 
-    momentum: float = 0.0
-    nesterov: bool = False
-    weight_decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.momentum = validate.between("momentum", self.momentum, 0, 1, open_high=True)
-        self.nesterov = _switch("nesterov", self.nesterov)
-        self.weight_decay = validate.nonnegative("weight_decay", self.weight_decay)
-        if self.nesterov and self.momentum == 0:
-            raise ValueError("momentum must be greater than 0 with nesterov=True, got 0.0")
-        # Without momentum there is nothing to remember, and nothing to allocate.
-        self.memory = ("velocity",) if self.momentum else ()
-        self.reset()
-
-    @property
-    def name(self) -> str:
-        """What to call it in a figure."""
-        if not self.momentum:
-            return "gradient descent"
-        return f"{'Nesterov' if self.nesterov else 'momentum'} {self.momentum:g}"
+    momentum: BelowOne = 0.0
+    nesterov: Flag = False
+    weight_decay: NonNegative = 0.0
 
     def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
         """Return the parameters after one update; see `Optimizer.step`."""
@@ -185,6 +155,16 @@ class GradientDescent(Optimizer):
             grad = grad + self.momentum * self.velocity if self.nesterov else self.velocity
         return _minus(params, lr * grad)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nesterov and not self.momentum:
+            raise ValueError("momentum must be greater than 0 with nesterov=True, got 0.0")
+        kind = f"{'Nesterov' if self.nesterov else 'momentum'} {self.momentum:g}"
+        self.name = kind if self.momentum else "gradient descent"
+        # Without momentum there is nothing to remember, and nothing to allocate.
+        self.memory = ("velocity",) if self.momentum else ()
+        self.reset()
+
 
 @dataclass(eq=False)
 class Adagrad(Optimizer):
@@ -194,40 +174,20 @@ class Adagrad(Optimizer):
         s_t = s_{t-1} + g_t^2, \qquad
         \theta_{t+1} = \theta_t - \frac{\eta_t}{\sqrt{s_t} + \epsilon}\, g_t
 
-    Args:
-        eps: :math:`\epsilon \ge 0`, keeps the division defined; added *outside* the root.
-        initial_accumulator: :math:`s_0 \ge 0`.
-
-    Raises:
-        TypeError, ValueError: if a hyperparameter is not a number in its range.
-
     The first step has length :math:`\eta` in every coordinate, whatever the gradient; on a
-    constant slope n steps cover :math:`2\eta\sqrt n`, so the rate only ever shrinks. The variant
-    that divides by the root *mean* square of all gradients (H.-Y. Lee's lecture) is this rule at
-    the rate :math:`\eta\sqrt{t+1}`, t counted from 0.
-
-    **Where others differ.** TensorFlow 1, Keras and optax start from :math:`s_0 = 0.1`: small
-    first gradients then make small first steps. Keras and optax put :math:`\epsilon = 10^{-7}`
-    *inside* the root; TensorFlow 1 has none.
+    constant slope n steps cover :math:`2\eta\sqrt n`, so the rate only ever shrinks.
+    `initial_accumulator` is :math:`s_0`.
 
     Sources: Duchi, Hazan & Singer 2011; `torch.optim.Adagrad` (no `lr_decay`).
 
-    Example:
-        >>> Adagrad().step([1.0, 1.0], [100.0, 0.01], lr=0.1).round(6)
-        array([0.9, 0.9])
+    >>> Adagrad().step([1.0, 1.0], [100.0, 0.01], lr=0.1).round(6)
+    array([0.9, 0.9])
     """
 
-    name: ClassVar[str] = "Adagrad"
-    memory: ClassVar[tuple[str, ...]] = ("s",)
-    eps: float = 1e-10
-    initial_accumulator: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.eps = validate.nonnegative("eps", self.eps)
-        self.initial_accumulator = validate.nonnegative(
-            "initial_accumulator", self.initial_accumulator
-        )
-        self.reset()
+    eps: NonNegative = 1e-10
+    initial_accumulator: NonNegative = 0.0
+    name = "Adagrad"
+    memory = ("s",)
 
     def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
         """Return the parameters after one update; see `Optimizer.step`."""
@@ -247,41 +207,21 @@ class RMSprop(Optimizer):
         v_t = \alpha v_{t-1} + (1 - \alpha)\, g_t^2, \qquad
         \theta_{t+1} = \theta_t - \frac{\eta_t}{\sqrt{v_t} + \epsilon}\, g_t
 
-    Args:
-        alpha: :math:`\alpha` in [0, 1): how much of the average is kept; it remembers about
-            :math:`1/(1-\alpha)` gradients.
-        eps: :math:`\epsilon \ge 0`, added *outside* the root.
-
-    Raises:
-        TypeError, ValueError: if a hyperparameter is not a number in its range.
-
-    The average starts at :math:`v_0 = 0` and is not corrected for it: the first step has length
-    :math:`\eta/\sqrt{1-\alpha}`, **ten times the rate** at the default. (Corrected for it, RMSprop
-    is Adam with `beta1=0`.) At a constant rate it need not settle: on a parabola it ends jumping
-    to and fro across the minimum, at a distance of :math:`\eta/2`.
-
-    **Where others differ.** TensorFlow 1 starts from :math:`v_0 = 1`, with :math:`\alpha = 0.9`
-    and :math:`\epsilon = 10^{-10}` *inside* the root: its first step is small where this one is
-    large. Keras has :math:`\alpha = 0.9` and :math:`\epsilon = 10^{-7}` inside the root, optax 0.9
-    and :math:`10^{-8}` inside. H.-Y. Lee's lecture starts from :math:`v_1 = g_1^2`: its first step
-    has length :math:`\eta`.
+    The average remembers about :math:`1/(1-\alpha)` gradients. It starts at :math:`v_0 = 0` and is
+    not corrected for it: the first step has length :math:`\eta/\sqrt{1-\alpha}`, **ten times the
+    rate** at the default. (Corrected for it, RMSprop is Adam with `beta1=0`.) At a constant rate it
+    need not settle: on a parabola it ends jumping across the minimum, :math:`\eta/2` to each side.
 
     Sources: Tieleman & Hinton 2012, lecture 6e; `torch.optim.RMSprop` (no momentum, not centered).
 
-    Example:
-        >>> RMSprop().step([1.0, 1.0], [100.0, 0.01], lr=0.01).round(4)
-        array([0.9, 0.9])
+    >>> RMSprop().step([1.0, 1.0], [100.0, 0.01], lr=0.01).round(4)
+    array([0.9, 0.9])
     """
 
-    name: ClassVar[str] = "RMSprop"
-    memory: ClassVar[tuple[str, ...]] = ("v",)
-    alpha: float = 0.99
-    eps: float = 1e-8
-
-    def __post_init__(self) -> None:
-        self.alpha = validate.between("alpha", self.alpha, 0, 1, open_high=True)
-        self.eps = validate.nonnegative("eps", self.eps)
-        self.reset()
+    alpha: BelowOne = 0.99
+    eps: NonNegative = 1e-8
+    name = "RMSprop"
+    memory = ("v",)
 
     def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
         """Return the parameters after one update; see `Optimizer.step`."""
@@ -303,52 +243,23 @@ class Adam(Optimizer):
         \hat v_t &= v_t / (1 - \beta_2^t) \\
         \theta_{t+1} &= \theta_t - \eta_t\, \hat m_t / (\sqrt{\hat v_t} + \epsilon)
 
-    with t counted from 1.
-
-    Args:
-        beta1: :math:`\beta_1` in [0, 1), the memory of the direction.
-        beta2: :math:`\beta_2` in [0, 1), the memory of the scale.
-        eps: :math:`\epsilon \ge 0`, added *outside* the root of the corrected average.
-        amsgrad: divide by the largest :math:`v_t` so far in place of the last.
-        bias_correction: the divisions by :math:`1 - \beta^t`. Without them the first step on a
-            constant slope has length :math:`(1-\beta_1)/\sqrt{1-\beta_2}` = 3.16 times the rate,
-            and the longest, the twelfth, 6.57 times.
-
-    Raises:
-        TypeError, ValueError: if a hyperparameter is not a number in its range.
-
-    With the correction the first step has length :math:`\eta` in every coordinate.
-
-    **Where others differ.** Keras and TensorFlow 1 use the paper's "epsilon hat" form,
-    :math:`\eta\sqrt{1-\beta_2^t}/(1-\beta_1^t)\; m_t/(\sqrt{v_t} + \hat\epsilon)`: their epsilon
-    acts like one :math:`1/\sqrt{1-\beta_2^t}` times larger, 32 times at the first step, and Keras
-    takes :math:`10^{-7}`. AMSGrad: the paper corrects no bias; optax takes the largest *corrected*
-    average, which remembers the first gradients much longer.
+    with t counted from 1: the first step has length :math:`\eta` in every coordinate. Without
+    `bias_correction` (the divisions by :math:`1 - \beta^t`) the first step on a constant slope is
+    3.16 times the rate, and the longest, the twelfth, 6.57 times. `amsgrad` divides by the largest
+    :math:`v_t` so far in place of the last.
 
     Sources: Kingma & Ba 2015, algorithm 1; Reddi, Kale & Kumar 2018; `torch.optim.Adam`.
 
-    Example:
-        >>> Adam().step([1.0, 1.0], [100.0, -0.01], lr=0.1).round(6)
-        array([0.9, 1.1])
+    >>> Adam().step([1.0, 1.0], [100.0, -0.01], lr=0.1).round(6)
+    array([0.9, 1.1])
     """
 
-    name: ClassVar[str] = "Adam"
-    memory: ClassVar[tuple[str, ...]] = ("m", "v")
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    amsgrad: bool = False
-    bias_correction: bool = True
-
-    def __post_init__(self) -> None:
-        self.beta1 = validate.between("beta1", self.beta1, 0, 1, open_high=True)
-        self.beta2 = validate.between("beta2", self.beta2, 0, 1, open_high=True)
-        self.eps = validate.nonnegative("eps", self.eps)
-        self.amsgrad = _switch("amsgrad", self.amsgrad)
-        self.bias_correction = _switch("bias_correction", self.bias_correction)
-        if self.amsgrad:
-            self.memory = ("m", "v", "v_max")
-        self.reset()
+    beta1: BelowOne = 0.9
+    beta2: BelowOne = 0.999
+    eps: NonNegative = 1e-8
+    amsgrad: Flag = False
+    bias_correction: Flag = True
+    name = "Adam"
 
     def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
         """Return the parameters after one update; see `Optimizer.step`."""
@@ -363,6 +274,11 @@ class Adam(Optimizer):
         self._denominator = np.sqrt(v) / math.sqrt(correct_v) + self.eps
         return _minus(params, lr / correct_m * self.m / self._denominator)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.memory = ("m", "v", "v_max") if self.amsgrad else ("m", "v")
+        self.reset()
+
 
 @dataclass(eq=False)
 class AdamW(Adam):
@@ -370,33 +286,15 @@ class AdamW(Adam):
 
     .. math:: \theta_{t+1} = \text{Adam}\big((1 - \eta_t \lambda)\, \theta_t,\ g_t,\ \eta_t\big)
 
-    Args:
-        beta1, beta2, eps, amsgrad, bias_correction: as in `Adam`.
-        weight_decay: :math:`\lambda \ge 0`.
+    The decay :math:`\lambda` is multiplied by the *current* rate, so a schedule of the rate also
+    schedules the decay. Sources: Loshchilov & Hutter 2019; `torch.optim.AdamW`.
 
-    Raises:
-        TypeError, ValueError: if a hyperparameter is not a number in its range.
-
-    The decay is multiplied by the *current* rate, so a schedule of the rate also schedules the
-    decay.
-
-    **Where others differ.** The paper multiplies the decay by the shape of the schedule alone (1,
-    falling to 0), not by the rate: its :math:`\lambda` is :math:`\eta_0` times this one. The
-    default is 0.01 in PyTorch, 0.004 in Keras and 0.0001 in optax.
-
-    Sources: Loshchilov & Hutter 2019; `torch.optim.AdamW`.
-
-    Example:
-        >>> AdamW(weight_decay=0.5).step([1.0], [0.0], lr=0.1)
-        array([0.95])
+    >>> AdamW(weight_decay=0.5).step([1.0], [0.0], lr=0.1)
+    array([0.95])
     """
 
-    name: ClassVar[str] = "AdamW"
-    weight_decay: float = 0.01
-
-    def __post_init__(self) -> None:
-        self.weight_decay = validate.nonnegative("weight_decay", self.weight_decay)
-        super().__post_init__()
+    weight_decay: NonNegative = 0.01
+    name = "AdamW"
 
     def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
         """Return the parameters after one update; see `Optimizer.step`."""
@@ -410,22 +308,19 @@ def _minus(params: np.ndarray, step: np.ndarray) -> np.ndarray:
     return np.subtract(params, step, out=step) if step.ndim else params - step
 
 
+_KEPT = (np.dtype(np.float32), np.dtype(np.float64))
+
+
 def _floats(name: str, values: Any) -> np.ndarray:
-    """`values` as an array of floats: float32 and float64 stay as they are."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:  # a ragged list
-        raise TypeError(f"{name} must be an array of numbers, got {values!r}") from error
-    if array.dtype.kind == "f":
-        return array
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be an array of real numbers, got {values!r}")
-    return array.astype(np.float64)
+    """`values` as an array of float32 or float64; it may hold infinities and NaN."""
+    if type(values) is np.ndarray and values.dtype in _KEPT:
+        return values  # the usual case, at every update of every run
+    return validate.array(name, values, finite=False, keep=_KEPT)
 
 
 def _rate(lr: Any, params: np.ndarray) -> float | np.ndarray:
     """`lr` as a Python float or an array of the dtype of `params`, so that this dtype is kept."""
-    if np.ndim(lr) == 0 and not isinstance(lr, np.ndarray):
+    if not isinstance(lr, (list, tuple)) and np.ndim(lr) == 0:
         return validate.finite("lr", lr)
     rates = _floats("lr", lr).astype(params.dtype, copy=False)
     if not np.isfinite(rates).all():
@@ -437,10 +332,3 @@ def _rate(lr: Any, params: np.ndarray) -> float | np.ndarray:
             f"got shape {rates.shape}"
         )
     return rates
-
-
-def _switch(name: str, value: Any) -> bool:
-    """`value` if it is True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-    return bool(value)

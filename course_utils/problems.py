@@ -8,13 +8,13 @@ plot, or thousands of replicas of one experiment.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from course_utils import validate
+from course_utils.problem import Problem
 
 __all__ = [
     "Problem",
@@ -32,78 +32,20 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
-    r"""A loss :math:`f(w)` of d parameters to be minimized.
-
-    Args:
-        name: what to call it in a figure.
-        formula: the loss in LaTeX, without dollar signs.
-        loss: function of w (..., d) -> (...,).
-        gradient: function of w (..., d) -> (..., d).
-        hessian: function of w (..., d) -> (..., d, d).
-        start: shape (d,), where a run starts unless told otherwise.
-        minimum: shape (d,), a global minimum, or None where there is none.
-        parameters: the numbers that the problem was made with, in plain types, for the record.
-
-    The three functions check the shape of `w`: ValueError where its last axis is not d.
-
-    Example:
-        >>> problem = shifted_square()
-        >>> problem.loss([[5.0], [-1.0]])
-        array([36.,  0.])
-        >>> problem.gradient([5.0]), problem.dimension
-        (array([12.]), 1)
-    """
-
-    name: str
-    formula: str
-    loss: Callable[[Any], np.ndarray] = field(repr=False)
-    gradient: Callable[[Any], np.ndarray] = field(repr=False)
-    hessian: Callable[[Any], np.ndarray] = field(repr=False)
-    start: np.ndarray
-    minimum: np.ndarray | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        start = _frozen(validate.array("start", self.start, ndim=1))
-        if not start.size:
-            raise ValueError("start must hold at least one parameter, got an empty array")
-        object.__setattr__(self, "start", start)
-        if self.minimum is not None:
-            minimum = validate.array("minimum", self.minimum, shape=start.shape)
-            object.__setattr__(self, "minimum", _frozen(minimum))
-        for name in ("loss", "gradient", "hessian"):
-            object.__setattr__(self, name, _checked(getattr(self, name), start.size))
-
-    @property
-    def dimension(self) -> int:
-        """The number of parameters d."""
-        return self.start.size
-
-
 def stable_rate(problem: Problem, w: Any = None) -> float | np.ndarray:
     r"""Return the largest stable rate of gradient descent near `w`, from the curvature there.
 
     .. math:: \eta_{\max} = 2 / \lambda_{\max}(\nabla^2 f(w))
 
     Exact on a quadratic: below it every start converges, above it almost every start diverges.
-
-    Args:
-        problem: the problem.
-        w: where to look, shape (..., d); the minimum if not given (the start if there is none).
-
-    Returns:
-        A float, or an array (...,) over the leading axes; infinity where nothing curves upwards.
-
+    `w` has shape (..., d) and is the minimum if not given (the start if there is none); the rate is
+    a float, or an array (...,) over the leading axes, and infinity where nothing curves upwards.
     Source: LeCun, Bottou, Orr & Müller 1998, Efficient BackProp, section 5.1.
 
-    Example:
-        >>> stable_rate(shifted_square())
-        1.0
+    >>> stable_rate(shifted_square())
+    1.0
     """
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem must be a Problem, got {problem!r}")
+    validate.instance("problem", problem, Problem)
     if w is None:
         w = problem.start if problem.minimum is None else problem.minimum
     w = validate.array("w", w)
@@ -116,12 +58,8 @@ def stable_rate(problem: Problem, w: Any = None) -> float | np.ndarray:
 def shifted_square(start: float = 5.0) -> Problem:
     r"""Return the parabola :math:`f(w) = (w + 1)^2`: minimum at -1, curvature 2, stable below 1.
 
-    Args:
-        start: where a run starts.
-
-    Example:
-        >>> shifted_square().hessian([0.0])
-        array([[2.]])
+    >>> shifted_square().hessian([0.0])
+    array([[2.]])
     """
     start = validate.finite("start", start)
     return Problem(
@@ -139,22 +77,15 @@ def shifted_square(start: float = 5.0) -> Problem:
 def quadratic(curvatures: Any, start: Any = None, rotation: float = 0.0) -> Problem:
     r"""Return :math:`f(w) = \tfrac12 \sum_i \lambda_i u_i^2` with :math:`u = R^\top w`.
 
-    Args:
-        curvatures: the eigenvalues :math:`\lambda_i` of the Hessian, shape (d,). With a negative
-            one the problem has no minimum.
-        start: shape (d,), in the coordinates u, so that it turns with the surface; ones if
-            not given.
-        rotation: angle of R in degrees, counter-clockwise; two dimensions only.
+    The curvatures are the eigenvalues of the Hessian; with a negative one there is no minimum. The
+    start, shape (d,), is in the coordinates u, so that it turns with the surface; ones if not
+    given. `rotation` is the angle of R in degrees, counter-clockwise; two dimensions only.
 
-    Raises:
-        ValueError: if the shapes do not agree, or a rotation is asked for with d other than 2.
-
-    Example:
-        >>> quadratic([4.0, 1.0]).loss([1.0, 2.0])
-        np.float64(4.0)
-        >>> quadratic([4.0, 1.0], rotation=90).hessian([0.0, 0.0]).round(12)
-        array([[1., 0.],
-               [0., 4.]])
+    >>> quadratic([4.0, 1.0]).loss([1.0, 2.0])
+    np.float64(4.0)
+    >>> quadratic([4.0, 1.0], rotation=90).hessian([0.0, 0.0]).round(12)
+    array([[1., 0.],
+           [0., 4.]])
     """
     curvatures = validate.array("curvatures", curvatures, ndim=1)
     if not curvatures.size:
@@ -168,17 +99,20 @@ def quadratic(curvatures: Any, start: Any = None, rotation: float = 0.0) -> Prob
         )
     turn = _rotation_matrix(rotation) if rotation else np.eye(d)
     matrix = (turn * curvatures) @ turn.T if rotation else np.diag(curvatures)
+    u = "u" if rotation else "w"
 
-    def gradient(w: np.ndarray) -> np.ndarray:
+    def loss(w: np.ndarray) -> Any:
+        return 0.5 * np.sum(curvatures * (w @ turn if rotation else w) ** 2, axis=-1)
+
+    def gradient(w: np.ndarray) -> Any:
         # Without a rotation the product stays per coordinate: exact zeros stay exact.
         return w @ matrix if rotation else curvatures.astype(w.dtype) * w
 
     return Problem(
         name="quadratic",
-        formula=r"\frac{1}{2} \sum_i \lambda_i u_i^2, \quad u = R^\top w"
-        if rotation
-        else r"\frac{1}{2} \sum_i \lambda_i w_i^2",
-        loss=lambda w: 0.5 * np.sum(curvatures * (w @ turn if rotation else w) ** 2, axis=-1),
+        formula=rf"\frac{{1}}{{2}} \sum_i \lambda_i {u}_i^2"
+        + (r", \quad u = R^\top w" if rotation else ""),
+        loss=loss,
         gradient=gradient,
         hessian=lambda w: _constant_hessian(w, matrix),
         start=turn @ start,
@@ -197,19 +131,16 @@ def abc_surface(rotation: float = 0.0) -> Problem:
     .. math:: f(w) = \tfrac12 (100\, w_1^2 + 0.01\, w_2^2)
 
     The condition number is 10,000, so one rate cannot serve both directions. A run starts at
-    A = (1, -10).
+    A = (1, -10). `rotation` turns the surface and its start together, in degrees: gradient descent
+    does not notice, optimizers that scale each coordinate do.
 
-    Args:
-        rotation: turns the surface and its start together, in degrees. Gradient descent does not
-            notice; optimizers that scale each coordinate do.
-
-    Example:
-        >>> abc_surface().gradient([1.0, -10.0])
-        array([100. ,  -0.1])
+    >>> abc_surface().gradient([1.0, -10.0])
+    array([100. ,  -0.1])
     """
     bowl = quadratic([100.0, 0.01], start=[1.0, -10.0], rotation=rotation)
-    return _renamed(
-        bowl, "A-B-C surface", r"\frac{1}{2} (100\, u_1^2 + 0.01\, u_2^2)", rotation=rotation
+    formula = r"\frac{1}{2} (100\, u_1^2 + 0.01\, u_2^2)"
+    return replace(
+        bowl, name="A-B-C surface", formula=formula, parameters={"rotation": float(rotation)}
     )
 
 
@@ -220,18 +151,14 @@ def log_cosh_ravine() -> Problem:
     :math:`\eta = 2/25` gradient descent does not diverge: it is caught in a jump between the two
     walls, with a large gradient and a loss that stands still.
 
-    Example:
-        >>> stable_rate(log_cosh_ravine())
-        0.08
+    >>> stable_rate(log_cosh_ravine())
+    0.08
     """
 
-    def loss(w: np.ndarray) -> np.ndarray:
+    def loss(w: np.ndarray) -> Any:
         x, y = w[..., 0], w[..., 1]
         # log cosh z = log(e^z + e^-z) - log 2 without overflow
         return np.logaddexp(5 * x, -5 * x) - math.log(2) + 0.01 * y**2
-
-    def gradient(w: np.ndarray) -> np.ndarray:
-        return np.stack([5 * np.tanh(5 * w[..., 0]), 0.02 * w[..., 1]], axis=-1)
 
     def hessian(w: np.ndarray) -> np.ndarray:
         xx = 25 * (1 - np.tanh(5 * w[..., 0]) ** 2)
@@ -241,7 +168,7 @@ def log_cosh_ravine() -> Problem:
         name="log cosh ravine",
         formula=r"\log\cosh(5 w_1) + 0.01\, w_2^2",
         loss=loss,
-        gradient=gradient,
+        gradient=lambda w: np.stack([5 * np.tanh(5 * w[..., 0]), 0.02 * w[..., 1]], axis=-1),
         hessian=hessian,
         start=np.array([1.5, 3.0]),
         minimum=np.zeros(2),
@@ -256,31 +183,26 @@ def curved_valley() -> Problem:
     The distance from the valley floor is :math:`|w_1 - 0.05 \sin(w_2/2)|`, the curvature across
     it 100. A run starts at (0.5, -20).
 
-    Example:
-        >>> float(curved_valley().loss([0.0, 0.0]))
-        0.0
+    >>> float(curved_valley().loss([0.0, 0.0]))
+    0.0
     """
 
-    def loss(w: np.ndarray) -> np.ndarray:
-        r = w[..., 0] - 0.05 * np.sin(0.5 * w[..., 1])
-        return 50 * r**2 + 0.005 * w[..., 1] ** 2
+    def off(w: np.ndarray) -> Any:
+        return w[..., 0] - 0.05 * np.sin(0.5 * w[..., 1])
 
     def gradient(w: np.ndarray) -> np.ndarray:
-        r = w[..., 0] - 0.05 * np.sin(0.5 * w[..., 1])
-        along = -2.5 * r * np.cos(0.5 * w[..., 1]) + 0.01 * w[..., 1]
-        return np.stack([100 * r, along], axis=-1)
+        along = -2.5 * off(w) * np.cos(0.5 * w[..., 1]) + 0.01 * w[..., 1]
+        return np.stack([100 * off(w), along], axis=-1)
 
     def hessian(w: np.ndarray) -> np.ndarray:
-        r = w[..., 0] - 0.05 * np.sin(0.5 * w[..., 1])
-        cos, sin = np.cos(0.5 * w[..., 1]), np.sin(0.5 * w[..., 1])
-        return _symmetric(
-            np.full_like(r, 100.0), -2.5 * cos, 0.0625 * cos**2 + 1.25 * r * sin + 0.01
-        )
+        r, cos, sin = off(w), np.cos(0.5 * w[..., 1]), np.sin(0.5 * w[..., 1])
+        along = 0.0625 * cos**2 + 1.25 * r * sin + 0.01
+        return _symmetric(np.full_like(r, 100.0), -2.5 * cos, along)
 
     return Problem(
         name="curved valley",
         formula=r"50 (w_1 - 0.05 \sin(w_2/2))^2 + 0.005\, w_2^2",
-        loss=loss,
+        loss=lambda w: 50 * off(w) ** 2 + 0.005 * w[..., 1] ** 2,
         gradient=gradient,
         hessian=hessian,
         start=np.array([0.5, -20.0]),
@@ -291,16 +213,13 @@ def curved_valley() -> Problem:
 def double_well(tilt: float = 0.3) -> Problem:
     r"""Return two wells, one deeper: :math:`f(x) = (x^2 - 1)^2 + a x`.
 
-    Args:
-        tilt: a, with :math:`0 < |a| < 8/(3\sqrt 3) \approx 1.54`: no tilt and neither well is the
-            deeper one; more, and there is only one well.
+    The tilt is :math:`0 < |a| < 8/(3\sqrt 3) \approx 1.54`: without one neither well is the deeper
+    one, with more there is only one. A run starts at the bottom of the *shallow* well; `minimum` is
+    that of the deep one.
 
-    A run starts at the bottom of the *shallow* well; `minimum` is that of the deep one.
-
-    Example:
-        >>> well = double_well()
-        >>> well.start.round(3), well.minimum.round(3)
-        (array([0.96]), array([-1.036]))
+    >>> well = double_well()
+    >>> well.start.round(3), well.minimum.round(3)
+    (array([0.96]), array([-1.036]))
     """
     tilt = validate.finite("tilt", tilt)
     limit = 8 / (3 * math.sqrt(3))
@@ -330,25 +249,22 @@ def sharp_and_flat() -> Problem:
     A run starts at the bottom of the sharp well, where the curvature is 47.6 and gradient descent
     is stable below 0.042; in the flat bowl, around the global minimum -3, it is stable below 10.
 
-    Example:
-        >>> problem = sharp_and_flat()
-        >>> round(stable_rate(problem, problem.start), 4), round(stable_rate(problem), 4)
-        (0.0421, 10.0)
+    >>> problem = sharp_and_flat()
+    >>> round(stable_rate(problem, problem.start), 4), round(stable_rate(problem), 4)
+    (0.0421, 10.0)
     """
 
-    def dip(w: np.ndarray) -> np.ndarray:
+    def dip(w: np.ndarray) -> Any:
         return 1.5 * np.exp(-(((w - 1) / 0.25) ** 2))
 
-    def gradient(w: np.ndarray) -> np.ndarray:
+    def gradient(w: np.ndarray) -> Any:
         return 0.2 * (w + 3) + 32 * (w - 1) * dip(w)
 
-    def second(w: np.ndarray) -> np.ndarray:
+    def second(w: np.ndarray) -> Any:
         return 0.2 + (32 - 1024 * (w - 1) ** 2) * dip(w)
 
     start = np.array([1.0])
-    for _ in range(
-        20
-    ):  # Newton's method: the bowl pulls the bottom of the well a little to the left
+    for _ in range(20):  # Newton: the bowl pulls the bottom of the well a little to the left
         start = start - gradient(start) / second(start)
     return Problem(
         name="sharp and flat",
@@ -368,10 +284,9 @@ def saddle() -> Problem:
     (0, -1). A run starts at (1, 0), exactly on the ridge: gradient descent walks into the saddle
     and stays there for ever. The smallest push along :math:`w_2` sets it free.
 
-    Example:
-        >>> saddle().hessian([0.0, 0.0])
-        array([[ 1.,  0.],
-               [ 0., -1.]])
+    >>> saddle().hessian([0.0, 0.0])
+    array([[ 1.,  0.],
+           [ 0., -1.]])
     """
 
     def hessian(w: np.ndarray) -> np.ndarray:
@@ -392,15 +307,12 @@ def saddle() -> Problem:
 def slope(gradient: Any = 1.0) -> Problem:
     r"""Return an endless slope, :math:`f(w) = g \cdot w`: the gradient is g everywhere.
 
-    Args:
-        gradient: g, a number (one parameter) or an array (d,).
+    g is a number (one parameter) or an array (d,). There is no minimum; how far an optimizer gets
+    shows the length of its steps alone.
 
-    There is no minimum; how far an optimizer gets shows the length of its steps alone.
-
-    Example:
-        >>> slope(3.0).gradient([[0.0], [7.0]])
-        array([[3.],
-               [3.]])
+    >>> slope(3.0).gradient([[0.0], [7.0]])
+    array([[3.],
+           [3.]])
     """
     g = np.atleast_1d(validate.array("gradient", gradient))
     if g.ndim != 1 or not g.size:
@@ -426,22 +338,13 @@ def linear_regression(x: Any, y: Any, start: Any = None) -> Problem:
     There is no factor 1/2, and several outputs are summed: this is `mean((X @ theta - y) ** 2)`
     for one output, where X is x with a column of ones in front.
 
-    Args:
-        x: the inputs, shape (n,) or (n, p).
-        y: the targets, shape (n,), or (n, k) for k outputs.
-        start: shape ((p + 1) * k,); zeros if not given.
-
-    The parameters are (intercept, slopes), shape (p + 1,); with k outputs the matrix
+    Inputs x of shape (n,) or (n, p), targets y of shape (n,) or (n, k). The parameters, and `start`
+    (zeros if not given), are (intercept, slopes), shape (p + 1,); with k outputs the matrix
     (p + 1, k) is flattened row by row. `minimum` is the least-squares solution (the one of
     smallest norm where there are several).
 
-    Raises:
-        ValueError: if x and y have different lengths or too many axes.
-
-    Example:
-        >>> line = linear_regression([0.0, 1.0, 2.0], [1.0, 3.0, 5.0])
-        >>> line.minimum.round(12)
-        array([1., 2.])
+    >>> linear_regression([0.0, 1.0, 2.0], [1.0, 3.0, 5.0]).minimum.round(12)
+    array([1., 2.])
     """
     x, y = validate.array("x", x), validate.array("y", y)
     if x.ndim not in (1, 2) or not x.size:
@@ -456,11 +359,11 @@ def linear_regression(x: Any, y: Any, start: Any = None) -> Problem:
     # The gradient 2/n X'(X theta - y) needs the data only through these two products.
     gram, moment = 2 / n * design.T @ design, 2 / n * design.T @ targets
 
-    def loss(w: np.ndarray) -> np.ndarray:
+    def loss(w: np.ndarray) -> Any:
         residual = design @ w.reshape(*w.shape[:-1], p, k) - targets
         return np.sum(residual**2, axis=(-2, -1)) / n
 
-    def gradient(w: np.ndarray) -> np.ndarray:
+    def gradient(w: np.ndarray) -> Any:
         return (gram @ w.reshape(*w.shape[:-1], p, k) - moment).reshape(w.shape)
 
     return Problem(
@@ -473,22 +376,6 @@ def linear_regression(x: Any, y: Any, start: Any = None) -> Problem:
         minimum=np.linalg.lstsq(design, targets, rcond=None)[0].ravel(),
         parameters={"samples": n, "inputs": p - 1, "outputs": k},
     )
-
-
-def _checked(function: Callable[[np.ndarray], np.ndarray], d: int) -> Callable[[Any], np.ndarray]:
-    """`function` behind a check that the last axis of its argument has length d."""
-
-    def call(w: Any) -> np.ndarray:
-        w = np.asarray(w)
-        if w.dtype.kind != "f":
-            if w.dtype.kind not in "iu":
-                raise TypeError(f"w must be an array of real numbers, got {w!r}")
-            w = w.astype(np.float64)
-        if w.shape[-1:] != (d,):
-            raise ValueError(f"w must have shape (..., {d}), got {w.shape}")
-        return function(w)
-
-    return call
 
 
 def _constant_hessian(w: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -505,24 +392,3 @@ def _rotation_matrix(degrees: float) -> np.ndarray:
     """The rotation of the plane by an angle, counter-clockwise."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return np.array([[c, -s], [s, c]])
-
-
-def _renamed(problem: Problem, name: str, formula: str, **parameters: Any) -> Problem:
-    """The same problem under its own name."""
-    return Problem(
-        name=name,
-        formula=formula,
-        loss=problem.loss,
-        gradient=problem.gradient,
-        hessian=problem.hessian,
-        start=problem.start,
-        minimum=problem.minimum,
-        parameters=parameters,
-    )
-
-
-def _frozen(values: np.ndarray) -> np.ndarray:
-    """A copy that cannot be changed by accident."""
-    values = np.array(values)
-    values.flags.writeable = False
-    return values

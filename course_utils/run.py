@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from course_utils import validate
+
 DIVERGENCE_RATIO = 10.0
 """A run whose loss ends above this multiple of its first loss is called diverged."""
 
@@ -25,7 +27,8 @@ class Run:
     r"""One training run of T updates; row t describes update t, :math:`w_{t+1} = w_t - \dots`.
 
     Args:
-        lr: shape (T,), the learning rate used at update t.
+        lr: shape (T,), the learning rate used at update t; (T, K) where K replicas, or groups of
+            parameters, each had its own.
         loss: shape (T, ...), the loss at the parameters *before* update t, which is what a
             training loop prints. Trailing axes hold replicas (independent noise, say).
         grad_norm: shape (T, ...), the norm of the gradient used at update t.
@@ -34,9 +37,6 @@ class Run:
         metrics: arrays measured now and then; `metrics["step"]` says after how many updates,
             and every other array has the same length.
         meta: what was run (optimizer, schedule, seed, ...), in plain JSON types.
-
-    Raises:
-        ValueError: if the lengths of the arrays do not agree.
 
     Example:
         >>> run = Run(lr=[0.1, 0.1], loss=[4.0, 1.0], grad_norm=[4.0, 2.0], final_loss=0.25)
@@ -55,39 +55,34 @@ class Run:
     meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("lr", "loss", "grad_norm"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
-        final = np.asarray(self.final_loss, dtype=np.float64)
-        object.__setattr__(self, "final_loss", float(final) if final.ndim == 0 else final)
-        object.__setattr__(self, "metrics", {k: np.asarray(v) for k, v in self.metrics.items()})
-        if self.params is not None:
-            object.__setattr__(self, "params", np.asarray(self.params, dtype=np.float64))
-        self._check_lengths()
-
-    def _check_lengths(self) -> None:
-        if self.lr.ndim != 1:
+        for name in ("lr", "loss", "grad_norm", "params", "final_loss"):
+            if name != "params" or self.params is not None:
+                values = validate.array(name, getattr(self, name), finite=False)
+                object.__setattr__(self, name, values)
+        if self.final_loss.ndim == 0:
+            object.__setattr__(self, "final_loss", float(self.final_loss))
+        given = validate.instance("metrics", self.metrics, dict)
+        object.__setattr__(self, "metrics", {k: np.asarray(v) for k, v in given.items()})
+        if self.lr.ndim not in (1, 2):
             raise ValueError(f"lr must have one entry per update, got shape {self.lr.shape}")
-        for name in ("loss", "grad_norm"):
-            values = getattr(self, name)
-            if values.ndim == 0 or len(values) != self.steps:
+        for name, shape in {"loss": self.loss.shape, "grad_norm": self.grad_norm.shape}.items():
+            if shape[:1] != (self.steps,):
                 raise ValueError(
-                    f"{name} must have {self.steps} entries, one per update, "
-                    f"got shape {values.shape}"
+                    f"{name} must have {self.steps} entries, one per update as lr, got {shape}"
                 )
-        if self.params is not None and len(self.params) != self.steps + 1:
+        if self.params is not None and self.params.shape[:1] != (self.steps + 1,):
             raise ValueError(
                 f"params must have {self.steps + 1} rows (one before each update and the result), "
-                f"got {len(self.params)}"
+                f"got shape {self.params.shape}"
             )
-        if self.metrics:
-            if "step" not in self.metrics:
-                raise ValueError(f"metrics must contain 'step', got {sorted(self.metrics)}")
-            for name, values in self.metrics.items():
-                if len(values) != len(self.metrics["step"]):
-                    raise ValueError(
-                        f"metrics[{name!r}] must be as long as metrics['step'] "
-                        f"({len(self.metrics['step'])}), got {len(values)}"
-                    )
+        if self.metrics and "step" not in self.metrics:
+            raise ValueError(f"metrics must contain 'step', got {sorted(self.metrics)}")
+        for name, values in self.metrics.items():
+            if values.shape[:1] != self.metrics["step"].shape[:1] or not values.ndim:
+                raise ValueError(
+                    f"metrics[{name!r}] must be as long as metrics['step'] "
+                    f"{self.metrics['step'].shape}, got shape {values.shape}"
+                )
 
     @property
     def steps(self) -> int:
@@ -123,19 +118,29 @@ class Run:
 
     @classmethod
     def from_json(cls, text: str) -> Run:
-        """Rebuild a run from `to_json`; raises ValueError where a field is missing or unknown."""
-        return cls._from_content(json.loads(text))
+        """Rebuild a run from `to_json`; text that holds none is a ValueError that says why."""
+        try:
+            content = json.loads(validate.instance("text", text, str))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"text must be a run, as `to_json` writes it: {error}") from error
+        return cls._from_content(content)
 
     @classmethod
     def _from_content(cls, content: Any) -> Run:
-        expected = set(cls.__dataclass_fields__)
-        if not isinstance(content, dict) or set(content) != expected:
+        expected = sorted(cls.__dataclass_fields__)
+        if not isinstance(content, dict) or sorted(content) != expected:
             found = sorted(content) if isinstance(content, dict) else type(content).__name__
-            raise ValueError(f"text must hold the fields {sorted(expected)}, got {found}")
-        meta = content.pop("meta")
-        metrics = {name: _decode(values) for name, values in content.pop("metrics").items()}
-        arrays = {k: None if v is None else _decode(v) for k, v in content.items()}
-        return cls(**arrays, metrics=metrics, meta=meta)
+            raise ValueError(f"text must hold the fields {expected}, got {found}")
+        try:
+            metrics = {name: _decode(values) for name, values in content["metrics"].items()}
+            arrays: dict[str, Any] = {
+                name: None if values is None else _decode(values)
+                for name, values in content.items()
+                if name not in ("metrics", "meta")
+            }
+            return cls(**arrays, metrics=metrics, meta=content["meta"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"text must be a run, as `to_json` writes it: {error}") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the run to `path` atomically: a reader sees the old file or the new, never half."""

@@ -1,29 +1,35 @@
 """Checks of arguments: each returns the clean value or says what was wrong and what is allowed.
 
 Every message names the argument, shows the value and states what is allowed, and every public
-function of the course calls these before it does any work.
+function of the course calls these before it does any work. Inner functions trust.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import cache, partial
 from numbers import Integral, Real
-from typing import Any
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import numpy as np
+from numpy.typing import DTypeLike
+
+T = TypeVar("T")
+Check = Callable[[str, Any], Any]
 
 
 def finite(name: str, value: Any) -> float:
-    """Return `value` as a float if it is a finite real number.
+    """Return `value` as a float if it is a finite real number (or an array of one, without axes).
 
-    >>> finite("lr", 0.1)
-    0.1
+    >>> finite("lr", 0.1), finite("lr", np.where(True, 0.1, 0.2))
+    (0.1, 0.1)
     >>> finite("lr", float("nan"))
     Traceback (most recent call last):
         ...
     ValueError: lr must be a finite number, got nan
     """
+    value = _scalar(value)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
     try:
@@ -55,10 +61,7 @@ def nonnegative(name: str, value: Any) -> float:
     >>> nonnegative("momentum", 0)
     0.0
     """
-    number = finite(name, value)
-    if number < 0:
-        raise ValueError(f"{name} must be 0 or greater, got {number!r}")
-    return number
+    return at_least(name, value, 0)
 
 
 def between(name: str, value: Any, low: float, high: float, *, open_high: bool = False) -> float:
@@ -77,6 +80,18 @@ def between(name: str, value: Any, low: float, high: float, *, open_high: bool =
     return number
 
 
+def at_least(name: str, value: Any, low: float) -> float:
+    """Return `value` as a float if it is finite and not below `low`.
+
+    >>> at_least("t_mul", 2, low=1)
+    2.0
+    """
+    number = finite(name, value)
+    if number < low:
+        raise ValueError(f"{name} must be {low} or greater, got {number!r}")
+    return number
+
+
 def integer(name: str, value: Any, minimum: int | None = None) -> int:
     """Return `value` as an int if it is a whole number (3 or 3.0) and at least `minimum`.
 
@@ -85,10 +100,9 @@ def integer(name: str, value: Any, minimum: int | None = None) -> int:
         ...
     TypeError: steps must be an integer, got 2.5
     """
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
+    value = _scalar(value)
     whole = isinstance(value, Integral) or (isinstance(value, Real) and float(value).is_integer())
-    if not whole:
+    if not whole or isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     number = int(value)
     if minimum is not None and number < minimum:
@@ -96,7 +110,51 @@ def integer(name: str, value: Any, minimum: int | None = None) -> int:
     return number
 
 
-def one_of(name: str, value: Any, allowed: Collection[Any]) -> Any:
+def boolean(name: str, value: Any) -> bool:
+    """Return `value` as a bool if it is True or False; a number or a word is neither.
+
+    >>> boolean("nesterov", "no")
+    Traceback (most recent call last):
+        ...
+    TypeError: nesterov must be True or False, got 'no'
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def instance(name: str, value: Any, kind: type[T], such_as: str = "") -> T:
+    """Return `value` if it is an instance of the class `kind`.
+
+    >>> instance("text", 3, str, 'such as "cos"')
+    Traceback (most recent call last):
+        ...
+    TypeError: text must be a str such as "cos", got 3
+    """
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        allowed = f"{article} {kind.__name__} {such_as}".rstrip()
+        raise TypeError(f"{name} must be {allowed}, got {value!r}")
+    return value
+
+
+def sequence(name: str, value: Any) -> list[Any]:
+    """Return `value` as a list if it lists something: no text, no table, no single number.
+
+    >>> sequence("boundaries", 5)
+    Traceback (most recent call last):
+        ...
+    TypeError: boundaries must be a list, got 5
+    """
+    try:
+        if isinstance(value, (str, bytes, dict, set)):
+            raise TypeError
+        return list(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a list, got {value!r}") from None
+
+
+def one_of(name: str, value: T, allowed: Collection[Any]) -> T:
     """Return `value` if it is one of `allowed`.
 
     >>> one_of("activation", "sigmoid", ("relu", "tanh"))
@@ -119,23 +177,29 @@ def array(
     *,
     ndim: int | None = None,
     shape: tuple[int | None, ...] | None = None,
+    finite: bool = True,
+    keep: tuple[DTypeLike, ...] = (),
 ) -> np.ndarray:
     """Return `value` as a float64 array if it is numeric, finite and of the given shape.
 
-    `None` in `shape` allows any length along that axis.
+    `None` in `shape` allows any length along that axis. Arrays of a dtype in `keep` stay as they
+    are. Values behind a mask are not numbers: fill them first.
 
     >>> array("start", [1, 2], shape=(3,))
     Traceback (most recent call last):
         ...
     ValueError: start must have shape (3,), got (2,)
     """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} must not have masked values (fill them first), got {value!r}")
     try:
         result = np.asarray(value)
     except (TypeError, ValueError) as error:  # a ragged list
         raise TypeError(f"{name} must be an array of numbers, got {value!r}") from error
     if result.dtype.kind not in "iuf":  # "1" and 1j would pass the conversion to float
         raise TypeError(f"{name} must be an array of numbers, got {value!r}")
-    result = result.astype(np.float64, copy=False)
+    if result.dtype not in keep:
+        result = result.astype(np.float64, copy=False)
     if ndim is not None and result.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension(s), got shape {result.shape}")
     if shape is not None and (
@@ -145,6 +209,38 @@ def array(
         wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape)
         wanted += ",)" if len(shape) == 1 else ")"
         raise ValueError(f"{name} must have shape {wanted}, got {result.shape}")
-    if not np.isfinite(result).all():
+    if finite and not np.isfinite(result).all():
         raise ValueError(f"{name} must contain finite numbers only, got {value!r}")
     return result
+
+
+# Kinds of arguments: a number for a type checker, with the check that `checks` finds. So that a
+# signature such as `lr: Positive, alpha: Share = 0.0` is all that has to be said about them.
+Positive = Annotated[float, positive]
+NonNegative = Annotated[float, nonnegative]
+AtLeastOne = Annotated[float, partial(at_least, low=1)]
+Share = Annotated[float, partial(between, low=0, high=1)]
+BelowOne = Annotated[float, partial(between, low=0, high=1, open_high=True)]
+Count = Annotated[int, partial(integer, minimum=1)]
+CountOrZero = Annotated[int, partial(integer, minimum=0)]
+Flag = Annotated[bool, boolean]
+Text = Annotated[str, partial(instance, kind=str)]
+
+
+@cache
+def checks(signed: Any) -> dict[str, Check]:
+    """Return the checks that the annotations of a function, or of the fields of a class, name.
+
+    >>> def cosine(lr: Positive, name: str): ...
+    >>> checks(cosine)["lr"]("lr", 1)
+    1.0
+    """
+    hints = get_type_hints(signed, include_extras=True)
+    kinds = {name: hint for name, hint in hints.items() if hasattr(hint, "__metadata__")}
+    return {name: kind.__metadata__[0] for name, kind in kinds.items()}
+
+
+def _scalar(value: Any) -> Any:
+    """What an array without axes holds, such as `np.where` of a number gives."""
+    plain = isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray)
+    return value[()] if plain and value.ndim == 0 else value

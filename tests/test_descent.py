@@ -158,6 +158,30 @@ def test_replicas_are_separate_runs():
             np.testing.assert_allclose(together.loss[:, k], alone.loss, rtol=1e-12)
 
 
+def test_one_schedule_per_replica_is_as_many_runs():
+    plans = [schedules.cosine(0.02, 50), 0.01, schedules.exponential(0.03, 10, 0.5)]
+    for optimizer in SOME:
+        together = descend(problems.curved_valley(), optimizer, plans, 50)
+        assert together.lr.shape == (50, 3) and together.loss.shape == (50, 3)
+        for k, plan in enumerate(plans):
+            alone = descend(problems.curved_valley(), optimizer, plan, 50)
+            np.testing.assert_array_equal(together.lr[:, k], alone.lr)
+            np.testing.assert_array_equal(together.params[:, k], alone.params)
+            np.testing.assert_array_equal(together.loss[:, k], alone.loss)
+    assert together.meta["schedule"] == repr([*map(schedules.as_schedule, plans)])
+    assert Run.from_json(together.to_json()).lr.shape == (50, 3)
+
+
+def test_schedules_belong_to_the_last_axis_of_replicas():
+    start = np.arange(8.0).reshape(4, 2, 1)
+    run = descend(shifted_square(), GD, np.array([0.1, 0.3]), 5, start=start)
+    for k, lr in enumerate((0.1, 0.3)):
+        alone = descend(shifted_square(), GD, lr, 5, start=start[:, k])
+        np.testing.assert_array_equal(run.params[:, :, k], alone.params)
+    mean = descend(shifted_square(), GD, [0.1, 0.3], 5, start=start, average_replicas=True)
+    assert mean.lr.shape == (5, 2) and mean.loss.shape == (5,)
+
+
 def test_without_params_only_the_result_is_kept():
     full = descend(problems.saddle(), Adam(), 0.1, 20, gradient_noise=1.0)
     lean = descend(problems.saddle(), Adam(), 0.1, 20, gradient_noise=1.0, record_params=False)
@@ -188,7 +212,7 @@ def test_the_record_survives_json_and_says_what_ran():
         assert run.meta["problem_parameters"] == {"rotation": 45}
         assert run.meta["optimizer"] == optimizer.name
         assert run.meta["optimizer_parameters"] == optimizer.parameters
-        assert run.meta["schedule"] == schedule.name
+        assert run.meta["schedule"] == repr(schedule)
         assert run.meta["steps"] == 5 and run.meta["seed"] == 4
         assert run.meta["gradient_noise"] == 0.5 and run.meta["replicas"] == []
 
@@ -463,17 +487,21 @@ BAD = [
     ({"problem": shifted_square}, TypeError, "problem"),
     ({"optimizer": "adam"}, TypeError, "optimizer"),
     ({"optimizer": Adam}, TypeError, "optimizer"),
-    ({"schedule": math.nan}, ValueError, "lr"),
-    ({"schedule": math.inf}, ValueError, "lr"),
-    ({"schedule": 0.0}, ValueError, "lr"),
-    ({"schedule": -0.1}, ValueError, "lr"),
-    ({"schedule": "0.1"}, TypeError, "lr"),
+    ({"schedule": math.nan}, ValueError, "schedule"),
+    ({"schedule": math.inf}, ValueError, "schedule"),
+    ({"schedule": 0.0}, ValueError, "schedule"),
+    ({"schedule": -0.1}, ValueError, "schedule"),
+    ({"schedule": "0.1"}, TypeError, "schedule"),
     ({"schedule": lambda t: 0.1}, TypeError, "custom"),
     ({"steps": 0}, ValueError, "steps"),
     ({"steps": -1}, ValueError, "steps"),
     ({"steps": 2.5}, TypeError, "steps"),
     ({"steps": None}, TypeError, "steps"),
+    ({"schedule": []}, ValueError, "schedule must hold at least one"),
+    ({"schedule": [0.1, None]}, TypeError, r"schedule\[1\] must be a number"),
+    ({"schedule": [0.1, 0.2], "start": np.ones((3, 1))}, ValueError, r"start .* \(..., 2, 1\)"),
     ({"start": [1.0, 2.0]}, ValueError, "start"),
+    ({"start": np.ma.array([1.0], mask=True)}, ValueError, "start must not have masked"),
     ({"start": np.ones((3, 2))}, ValueError, "start"),
     ({"start": np.ones((0, 1))}, ValueError, "start"),
     ({"start": [math.nan]}, ValueError, "start"),

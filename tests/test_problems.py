@@ -318,7 +318,7 @@ def test_a_point_of_the_wrong_dimension(name, w):
 
 def test_a_point_that_is_no_number():
     for w in (["a"], [None], [1j], [True]):
-        with pytest.raises(TypeError, match="^w must be an array of real numbers"):
+        with pytest.raises(TypeError, match="^w must be an array of numbers"):
             problems.shifted_square().loss(w)
 
 

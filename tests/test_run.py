@@ -69,7 +69,10 @@ def test_a_run_has_its_own_dictionary_of_metrics():
     "changes, message",
     [
         ({"lr": 0.1}, "^lr must have one entry per update"),
-        ({"lr": [[0.1], [0.1], [0.1]]}, "^lr must have one entry per update"),
+        ({"lr": [[[0.1]]] * 3}, "^lr must have one entry per update"),
+        ({"lr": ["a", "b", "c"]}, "^lr must be an array of numbers"),
+        ({"loss": [1j, 1, 1]}, "^loss must be an array of numbers"),
+        ({"final_loss": None}, "^final_loss must be an array of numbers"),
         ({"lr": [0.1, 0.2]}, "^loss must have 2 entries"),
         ({"loss": 1.0}, "^loss must have 3 entries"),
         ({"loss": [1.0]}, "^loss must have 3 entries"),
@@ -83,7 +86,7 @@ def test_a_run_has_its_own_dictionary_of_metrics():
     ],
 )
 def test_lengths_that_do_not_agree(changes, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         example(**changes)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from course_utils import schedules
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "tensorflow_schedules.json").read_text())
+FOLDER = Path(__file__).parent / "golden"
+GOLDEN = json.loads((FOLDER / "tensorflow_schedules.json").read_text())
 
 # Relative to lr. TensorFlow's own rounding is what is left: its float32 has 7 digits, and its
 # power amplifies the error of 1 - t/T where that is small.
@@ -92,6 +93,20 @@ def test_warmup_equals_kerass_cosine_with_warmup_target():
             a["start_factor"],
         )
         assert np.abs(schedule(case["steps"]) - case["rates"]).max() <= 2e-6 * a["lr"], a
+
+
+COOL_DOWNS = json.loads((FOLDER / "warmup_stable_decay.json").read_text())
+
+
+@pytest.mark.parametrize("shape", ["linear", "cosine", "1-sqrt", "square"])
+def test_cool_downs_equal_those_of_transformers_and_epfml(shape):
+    theirs = np.array(COOL_DOWNS[shape])
+    ours = schedules.warmup_stable_decay(1.0, 4, 8, 8, shape).rates(len(theirs))
+    first = 4 if shape == "square" else 0  # epfml warms up from another rate
+    np.testing.assert_allclose(ours[first:], theirs[first:], rtol=1e-13, atol=1e-15)
+    assert (schedules.warmup_stable_decay(0.1, 3, 2, 0, shape)([2, 3, 4, 5]) > 0).tolist() == [
+        True, True, True, False,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("entry", GOLDEN["noise"], ids=lambda e: f"t={e['step']}")

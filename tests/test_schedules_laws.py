@@ -1,9 +1,11 @@
 """Laws that every schedule, or every schedule of a kind, obeys; arguments drawn by Hypothesis."""
 
 import dataclasses
+import inspect
 import pickle
 import subprocess
 import sys
+import typing
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from course_utils import schedules
 from course_utils.schedules import (
     FAMILIES,
+    Schedule,
     as_schedule,
     constant,
     cosine,
@@ -112,6 +115,7 @@ ARGUMENTS = {
         warmup_steps=st.integers(0, 100),
         stable_steps=st.integers(0, 100),
         decay_steps=st.integers(0, 100),
+        shape=st.sampled_from(["linear", "cosine", "1-sqrt", "square"]),
     ),
     "custom": st.just({"function": abs, "name": "my own"}),  # picklable, and not constant
 }
@@ -377,10 +381,11 @@ def test_one_cycle_rises_then_falls(drawn):
 def test_trapezoid(drawn):
     W, S, D = drawn["warmup_steps"], drawn["stable_steps"], drawn["decay_steps"]
     used = warmup_stable_decay(**drawn).rates(W + S + D + 20)
-    if W and D:
+    if W and D and drawn["shape"] == "linear":
         corners = [0, W, W + S, W + S + D], [0.0, drawn["lr"], drawn["lr"], 0.0]
         np.testing.assert_allclose(used, np.interp(np.arange(len(used)), *corners), atol=1e-13)
     assert_falls(-used[: W + 1] if S + D else -used[:W])
+    assert D == 0 or used[W + S] == drawn["lr"]
     assert used[W : W + S].tolist() == [drawn["lr"]] * S
     assert_falls(used[W + S :])
     assert used[W + S + D :].max() == 0
@@ -418,7 +423,7 @@ LIPSCHITZ = {  # the largest change per step, as a multiple of the largest rate
     "linear_cosine": lambda a: (1 + (1 + a["alpha"]) * np.pi * a["num_periods"]) / a["decay_steps"],
     "warmup_stable_decay": lambda a: (
         1 / max(1, min(n for n in (a["warmup_steps"], a["decay_steps"], 10**9) if n))
-        if a["warmup_steps"] and a["decay_steps"]
+        if a["warmup_steps"] and a["decay_steps"] and a["shape"] == "linear"
         else 1
     ),
 }
@@ -485,6 +490,15 @@ def test_noise_depends_on_the_step_and_the_seed_only():
     assert schedule(17) != noisy_linear_cosine(0.1, 10_000, seed=6)(17)
 
 
+def test_neighboring_seeds_share_no_noise():
+    """Not in another order either: a seed is not a shift of its neighbor."""
+    flat = {"num_periods": 0.0, "beta": 0.0}
+    line = linear_cosine(1.0, 10**9, **flat).rates(10_000)
+    noisy = [noisy_linear_cosine(1.0, 10**9, 1.0, 0.0, seed=s, **flat) for s in (0, 1)]
+    draws = [np.round(schedule.rates(10_000) - line, 11) for schedule in noisy]
+    assert not set(draws[0]) & set(draws[1])
+
+
 def test_noise_can_be_negative_as_in_tensorflow_and_a_floor_forbids_it():
     used = noisy_linear_cosine(0.1, 100, seed=0).rates(100)
     floored = noisy_linear_cosine(0.1, 100, seed=0, floor=0.0).rates(100)
@@ -515,6 +529,31 @@ def test_custom_gives_the_function_plain_ints_once_per_step():
     schedule = custom(lambda t: seen.append(t) or (0.1 if t < 2 else 0.01))
     assert schedule([0, 1, 2, 3]).tolist() == [0.1, 0.1, 0.01, 0.01]
     assert seen == [0, 1, 2, 3] and all(type(t) is int for t in seen)
+
+
+def test_custom_takes_what_numpy_functions_return_for_one_step():
+    schedule = custom(lambda t: np.where(t < 5, 0.1, 0.01))
+    assert schedule([4, 5]).tolist() == [0.1, 0.01] and type(schedule(4)) is float
+
+
+def test_a_rate_that_is_not_finite_is_an_error_that_names_its_step():
+    rises = exponential(0.1, 1, 1.5)
+    assert np.isfinite(rises(1700))
+    for call in (lambda: rises(2000), lambda: rises.rates(2000), lambda: rises.area(2000)):
+        with pytest.raises(
+            ValueError, match=r"^the rate of exponential at step \d+ must be a fini"
+        ):
+            call()
+    with pytest.raises(ValueError, match="cosine restarts at step 20000"):
+        cosine_restarts(0.1, 10, 1.0, m_mul=2.0)([0, 20_000])
+
+
+@every_family
+def test_signatures_and_type_hints_say_schedule(family):
+    factory = FAMILIES[family]
+    assert inspect.signature(factory).return_annotation is Schedule
+    assert typing.get_type_hints(factory)["return"] is Schedule
+    assert getattr(schedules, family) is factory
 
 
 def test_custom_vectorized_equals_custom():

@@ -183,14 +183,56 @@ def test_rate_used_at_update_t_is_exactly_schedule_t(schedule):
     assert scheduler.get_last_lr() == [schedule(40)]
 
 
-def test_all_parameter_groups_get_the_rate():
+def two_groups(first=0.5, second=0.5):
     a, b = (torch.zeros(1, requires_grad=True) for _ in range(2))
-    optimizer = torch.optim.AdamW([{"params": [a], "lr": 7.0}, {"params": [b]}], lr=0.5)
-    scheduler = to_torch(cosine(0.1, 10), optimizer)
+    return torch.optim.AdamW([{"params": [a], "lr": first}, {"params": [b], "lr": second}])
+
+
+@pytest.mark.parametrize("factors", [None, [1.0, 1.0], [1, 0.1], (0.0, 3.0)])
+def test_each_parameter_group_gets_its_factor_of_the_rate(factors):
+    optimizer = two_groups() if factors is None else two_groups(7.0, 0.5)
+    scheduler = to_torch(cosine(0.1, 10), optimizer, factors)
     for t in range(12):
-        assert [group["lr"] for group in optimizer.param_groups] == [cosine(0.1, 10)(t)] * 2
+        rate, used = cosine(0.1, 10)(t), [group["lr"] for group in optimizer.param_groups]
+        assert used == [factor * rate for factor in factors or (1.0, 1.0)]
         optimizer.step()
         scheduler.step()
+
+
+def test_groups_of_different_rates_need_factors():
+    optimizer = two_groups(7.0, 0.5)
+    with pytest.raises(ValueError, match=r"^factors must be given .* rates \[7.0, 0.5\]"):
+        to_torch(cosine(0.1, 10), optimizer)
+    assert [group["lr"] for group in optimizer.param_groups] == [7.0, 0.5], "nothing was changed"
+
+
+def test_a_group_added_later_is_told_what_to_do_and_that_works():
+    optimizer, schedule = new_optimizer(), polynomial(1.0, 4, end_lr=0.0)
+    scheduler = to_torch(schedule, optimizer)
+    drive(optimizer, scheduler, 2)
+    optimizer.add_param_group({"params": [torch.zeros(1, requires_grad=True)], "lr": 0.5})
+    with pytest.raises(ValueError, match=r"2 parameter groups, and had 1 .* step=3\)"):
+        scheduler.step()
+    scheduler = to_torch(schedule, optimizer, factors=[1.0, 0.1], step=3)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.25, 0.1 * 0.25]
+    assert drive(optimizer, scheduler, 2).tolist() == [0.25, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"optimizer": "SGD"}, "optimizer must be an Optimizer of torch.optim"),
+        ({"factors": [1.0, 0.1]}, "factors must be 1, one per parameter group"),
+        ({"factors": [-1.0]}, r"factors\[0\] must be 0 or greater"),
+        ({"factors": 0.1}, "factors must be a list"),
+        ({"step": -1}, "step must be 0 or greater"),
+    ],
+)
+def test_to_torch_refuses(change, message):
+    optimizer = new_optimizer(lr=0.5)
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        to_torch(**{"schedule": 0.1, "optimizer": optimizer, **change})
+    assert optimizer.param_groups[0]["lr"] == 0.5, "nothing was changed before the check"
 
 
 @pytest.mark.parametrize("schedule", DRIVEN, ids=lambda s: s.name)
@@ -221,7 +263,7 @@ def test_replaces_an_earlier_scheduler():
 @pytest.mark.parametrize("wrong", [lambda t: 0.1, "cosine", None])
 def test_to_torch_refuses_what_is_no_schedule(wrong):
     optimizer = new_optimizer(lr=0.5)
-    with pytest.raises(TypeError, match="lr must be"):
+    with pytest.raises(TypeError, match="schedule must be"):
         to_torch(wrong, optimizer)
     assert optimizer.param_groups[0]["lr"] == 0.5, "nothing was changed before the check"
 

@@ -16,7 +16,7 @@ NOT_FINITE = [NAN, INF, -INF, np.float32(INF), 10**400]
 
 
 @pytest.mark.parametrize(
-    "value", [0.1, 1, np.float32(0.5), np.float64(2), np.int8(3), Fraction(1, 4)]
+    "value", [0.1, 1, np.float32(0.5), np.float64(2), np.int8(3), Fraction(1, 4), np.array(0.1)]
 )
 def test_numbers_of_any_real_type_become_floats(value):
     for check in (validate.finite, validate.positive, validate.nonnegative):
@@ -103,6 +103,54 @@ def test_one_of():
                 ValueError, match="^loss must be one of 'mse', 'cross_entropy', got"
             ):
                 validate.one_of("loss", value, allowed)
+
+
+def test_booleans():
+    assert validate.boolean("flag", np.bool_(True)) is True
+    for value in (1, 0.0, "no", None, np.array(True)):
+        with pytest.raises(TypeError, match="^flag must be True or False, got"):
+            validate.boolean("flag", value)
+
+
+def test_instances_and_sequences():
+    assert validate.instance("text", "a", str) == "a"
+    with pytest.raises(TypeError, match="^text must be a str, got 3"):
+        validate.instance("text", 3, str)
+    with pytest.raises(TypeError, match="^x must be an Exception such as KeyError, got 3"):
+        validate.instance("x", 3, Exception, "such as KeyError")
+    assert (
+        validate.sequence("rates", np.arange(2)) == validate.sequence("rates", range(2)) == [0, 1]
+    )
+    for value in (5, "5", b"5", {5: 5}, {5}, None, np.array(5)):
+        with pytest.raises(TypeError, match="^rates must be a list, got"):
+            validate.sequence("rates", value)
+
+
+def test_annotations_name_the_checks():
+    def example(lr: validate.Positive, steps: validate.Count, name: str = "x"): ...
+
+    checks = validate.checks(example)
+    assert set(checks) == {"lr", "steps"} and checks["steps"]("steps", 3.0) == 3
+    with pytest.raises(ValueError, match="^steps must be 1 or greater, got 0"):
+        checks["steps"]("steps", 0)
+
+
+def test_masked_values_are_no_numbers_and_nothing_masked_is_an_array():
+    hidden = np.ma.masked_array([1.0, 99.0], [False, True])
+    with pytest.raises(ValueError, match="^start must not have masked values"):
+        validate.array("start", hidden)
+    for check in (validate.finite, validate.integer):
+        with pytest.raises(TypeError, match="^start must be"):
+            check("start", np.ma.masked)
+    assert validate.array("start", np.ma.masked_array([1.0, 2.0])).tolist() == [1.0, 2.0]
+    assert validate.array("start", hidden.filled(0.0)).tolist() == [1.0, 0.0]
+
+
+def test_arrays_that_may_hold_infinity_or_keep_their_dtype():
+    assert validate.array("x", [NAN, INF], finite=False).tolist()[1] == INF
+    for dtype in (np.float16, np.float32, np.int32, np.longdouble, ">f4"):
+        kept = np.float32 if dtype is np.float32 else np.float64
+        assert validate.array("x", np.ones(2, dtype), keep=(np.float32,)).dtype == kept
 
 
 def test_arrays_become_float64():

@@ -106,7 +106,7 @@ def test_the_seed_decides_the_weights_and_leaves_the_global_generator_alone():
     [
         (lambda: mlp((64,)), ValueError, "sizes must name at least"),
         (lambda: mlp((64, -1)), ValueError, r"sizes\[1\] must be 1 or greater"),
-        (lambda: mlp("64-10"), TypeError, "sizes must be a sequence"),
+        (lambda: mlp("64-10"), TypeError, "sizes must be a list"),
         (lambda: mlp((64, 10), activation="sigmoid"), ValueError, "activation must be one of"),
         (lambda: mlp((64, 10), activation=torch.relu), ValueError, "activation must be one of"),
         (lambda: mlp((64, 10), seed=-1), ValueError, "seed must be 0 or greater"),

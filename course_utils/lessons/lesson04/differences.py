@@ -1,4 +1,21 @@
-"""Where libraries give the same name to another update: what is different, and by how much."""
+r"""Where libraries give the same name to another update: what is different, and by how much.
+
+- **Momentum.** Keras puts the rate *inside* the velocity (TensorFlow 1 did not): at a constant rate
+  the same; after the rate drops, the course's form brakes at once and that one coasts on. Some
+  courses average, :math:`v_t = \mu v_{t-1} + (1-\mu) g_t`: the same at a rate :math:`1/(1-\mu)`
+  times smaller. Nesterov's own form takes the gradient at :math:`y_t = \theta_t - \eta\mu v_{t-1}`.
+  The parameters here *are* that point, so at a constant rate the two walk the same path, seen from
+  two places.
+- **Adagrad.** Dividing by the root *mean* square (H.-Y. Lee's lecture) is the sum's rule at
+  the rate :math:`\eta\sqrt{t+1}`, t counted from 0.
+- **RMSprop.** TensorFlow 1 starts from :math:`v_0 = 1`: small first steps where these are large.
+- **Adam.** Keras and TensorFlow 1 use the paper's "epsilon hat",
+  :math:`\eta\sqrt{1-\beta_2^t}/(1-\beta_1^t)\; m_t/(\sqrt{v_t} + \hat\epsilon)`: it acts like an
+  epsilon :math:`1/\sqrt{1-\beta_2^t}` times larger, 32 times at the first step. AMSGrad's paper
+  corrects no bias; optax's largest *corrected* average remembers the first gradients much longer.
+- **AdamW.** The paper's decay follows the shape of the schedule (1, falling to 0), not the rate:
+  its :math:`\lambda` is :math:`\eta_0` times this one.
+"""
 
 from __future__ import annotations
 

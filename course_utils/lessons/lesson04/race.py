@@ -7,7 +7,7 @@ rules, the steps to the goal over all rates, and the path of the chosen rule at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -18,14 +18,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from course_utils import validate, views
+from course_utils.descent import descend
 from course_utils.optimizers import Adagrad, Adam, GradientDescent, Optimizer, RMSprop
 from course_utils.problems import Problem
 from course_utils.run import Run
 from course_utils.views.controls import RATE, choice_slider, menu
 from course_utils.views.explorer import Explorer, Task
 
-Function = Callable[[np.ndarray], np.ndarray]
-"""Points (..., d) -> their losses (...), or their gradients (..., d)."""
 RATES = np.geomspace(1e-3, 10, 33)
 """The rates of the explorer: eight per decade."""
 
@@ -103,54 +102,34 @@ def steps_to_arrive(
         Shape (K,): a number of updates from 0 to 0.9 `steps`, or infinity where the loss did not
         come to stay below the level.
 
-    Raises:
-        TypeError, ValueError: if an argument is not as described; nothing has run then.
-
     Example:
         >>> from course_utils.problems import shifted_square
         >>> steps_to_arrive(GradientDescent(), shifted_square(), [0.1, 0.5, 1.0], level=1e-6)
         array([39.,  1., inf])
     """
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be an Optimizer such as Adam(), got {optimizer!r}")
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem must be a Problem, got {problem!r}")
+    validate.instance("problem", problem, Problem)
     rates = validate.array("rates", rates, ndim=1)
     if not rates.size or (rates <= 0).any():
         raise ValueError(f"rates must hold numbers greater than 0, got {rates!r}")
-    steps = validate.integer("steps", steps, minimum=1)
     level = validate.positive("level", level)
-    start = problem.start if start is None else start
-    start = validate.array("start", start, shape=(problem.dimension,))
-    w = np.tile(start, (len(rates), 1))
-    return _arrivals(optimizer, problem.loss, problem.gradient, w, rates, steps, level)
+    if start is not None:
+        start = validate.array("start", start, shape=(problem.dimension,))
+    return _arrivals(descend(problem, optimizer, rates, steps, start, record_params=False), level)
 
 
-def _arrivals(
-    optimizer: Optimizer,
-    loss: Function,
-    gradient: Function,
-    w: np.ndarray,
-    rates: np.ndarray,
-    steps: int,
-    level: float,
-) -> np.ndarray:
-    """Move the points w (..., K, d) at the rates (K,); say when each loss came to stay."""
-    optimizer.reset()
-    with np.errstate(all="ignore"):  # to diverge is a result, not an accident
-        arrived = np.where(loss(w) < level, 0.0, 1.0)
-        for t in range(1, steps + 1):
-            w = optimizer.step(w, gradient(w), rates[:, np.newaxis])
-            # NaN is not below the level, so a run that has diverged never arrives.
-            arrived = np.where(loss(w) < level, arrived, t + 1.0)
-    return np.where(arrived > 0.9 * steps, np.inf, arrived)
+def _arrivals(run: Run, level: float) -> np.ndarray:
+    """After how many updates the loss of each replica came to stay below the level, or infinity."""
+    # Infinity is not below the level, so a run that has diverged never arrives.
+    above = np.concatenate([run.loss, run.final_loss[None]]) >= level
+    arrived = np.where(above.any(axis=0), len(above) - np.argmax(above[::-1], axis=0), 0.0)
+    return np.where(arrived > 0.9 * run.steps, np.inf, arrived)
 
 
 # --------------------------------------------------------------------------------- the explorer
 
 
-def _surfaces(names: Iterable[str]) -> tuple[Function, Function, np.ndarray]:
-    """Loss, gradient and starting points (surfaces, angles, rates, 2), for all places at once."""
+def _surfaces(names: Sequence[str]) -> tuple[Problem, np.ndarray]:
+    """One problem for all places at once, and its start: points (surfaces, angles, rates, 2)."""
     turns = np.stack([_turn(angle) for angle in ANGLES])
     curvatures = np.array([SURFACES[name] for name in names])
     hessian = np.einsum("aij,sj,akj->saik", turns, curvatures, turns)
@@ -158,7 +137,6 @@ def _surfaces(names: Iterable[str]) -> tuple[Function, Function, np.ndarray]:
     diagonal = hessian[..., [0, 1], [0, 1]][:, :, np.newaxis]
     off_diagonal = hessian[..., 0, 1][..., np.newaxis, np.newaxis]
     start = np.broadcast_to(turns @ _START, (len(curvatures), len(ANGLES), 2))
-    w = np.repeat(start[:, :, np.newaxis], len(RATES), axis=2)
 
     def gradient(w: np.ndarray) -> np.ndarray:
         return diagonal * w + off_diagonal * w[..., ::-1]
@@ -167,34 +145,29 @@ def _surfaces(names: Iterable[str]) -> tuple[Function, Function, np.ndarray]:
         wg = w * gradient(w)
         return 0.5 * (wg[..., 0] + wg[..., 1])
 
-    return loss, gradient, w
+    places = Problem("surfaces", "", loss, gradient, lambda w: hessian[:, :, np.newaxis], _START)
+    return places, np.repeat(start[:, :, np.newaxis], len(RATES), axis=2)
 
 
 @cache
 def _table() -> dict[str, np.ndarray]:
     """Steps to arrive for every rule: shape (surfaces, angles, rates); all computed together."""
-    loss, gradient, w = _surfaces(SURFACES)
-    return {
-        name: _arrivals(make(), loss, gradient, w, RATES, STEPS, LEVEL)
+    places, start = _surfaces(list(SURFACES))
+    runs = {
+        name: descend(places, make(), RATES, STEPS, start, record_params=False)
         for name, make in RULES.items()
     }
+    return {name: _arrivals(run, LEVEL) for name, run in runs.items()}
 
 
 @lru_cache(maxsize=8)  # 5 MB each
 def _paths(surface: str, rule: str) -> np.ndarray:
     """The way of a rule at every angle and rate, (angles, rates, T + 1, 2): a slider only looks up.
 
-    As in `descend`, a run has diverged, and is at infinity, once its loss is not finite.
+    A run that has diverged is at infinity.
     """
-    loss, gradient, w = _surfaces([surface])
-    optimizer, w = RULES[rule](), w[0]
-    path, alive = np.full((STEPS + 1, *w.shape), np.inf), np.ones(w.shape[:-1], dtype=bool)
-    with np.errstate(all="ignore"):
-        for t in range(STEPS + 1):
-            alive &= np.isfinite(loss(w)[0])
-            path[t] = np.where(alive[..., np.newaxis], w, np.inf)
-            w = optimizer.step(w, gradient(w)[0], RATES[:, np.newaxis])
-    return np.moveaxis(path, 0, -2)
+    places, start = _surfaces([surface])
+    return np.moveaxis(descend(places, RULES[rule](), RATES, STEPS, start).params[:, 0], 0, -2)
 
 
 def _turn(degrees: float) -> np.ndarray:

@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from course_utils import validate, views
+from course_utils.descent import descend
 from course_utils.optimizers import Adagrad, Adam, Optimizer
 from course_utils.problems import Problem, curved_valley
 from course_utils.run import Run
@@ -54,10 +55,10 @@ WARMUPS = (0, 50, 100, 200, 300)
 
 
 class Rule(NamedTuple):
-    """A rule of the explorer: how to make it, what its rate is multiplied by, its threshold."""
+    """A rule of the explorer: how to make it, what it makes of a schedule, its threshold."""
 
     make: Callable[[], Optimizer]
-    factor: Callable[[np.ndarray], Any]
+    rate: Callable[[Schedule], Schedule]
     threshold: float
 
 
@@ -76,13 +77,6 @@ def threshold(beta1: float) -> float:
     beta1 = validate.between("beta1", beta1, 0, 1, open_high=True)
     return 2 * (1 + beta1) / (1 - beta1)
 
-
-RULES = {
-    "RMSprop, memory of 10 steps": Rule(lambda: Adam(beta1=0.0, beta2=0.9), lambda t: 1.0, 2.0),
-    "Lee's σ, mean of all squares": Rule(Adagrad, lambda t: np.sqrt(t + 1), 2.0),
-    "Adam": Rule(Adam, lambda t: 1.0, threshold(0.9)),
-}
-"""The rules of the explorer. RMSprop starts without a jump (bias correction)."""
 
 SHAPES: dict[str, Callable[[float, int], Schedule]] = {
     "constant": lambda lr, steps: constant(lr),
@@ -109,6 +103,14 @@ def mean_of_squares(schedule: float | Schedule) -> Schedule:
     return custom(
         lambda t: schedule(t) * np.sqrt(t + 1), f"{schedule.name} × √(t+1)", vectorized=True
     )
+
+
+RULES = {
+    "RMSprop, memory of 10 steps": Rule(lambda: Adam(beta1=0.0, beta2=0.9), as_schedule, 2.0),
+    "Lee's σ, mean of all squares": Rule(Adagrad, mean_of_squares, 2.0),
+    "Adam": Rule(Adam, as_schedule, threshold(0.9)),
+}
+"""The rules of the explorer. RMSprop starts without a jump (bias correction)."""
 
 
 def scheduled(shape: str, lr: float, warmup: int, steps: int = STEPS) -> Schedule:
@@ -198,7 +200,8 @@ def meter(run: Run, curvature: float = CURVATURE) -> np.ndarray:
     if "scale" not in run.metrics:
         raise ValueError("run must come from an adaptive rule: it has no metrics['scale']")
     scale = run.metrics["scale"][..., 0]
-    return run.lr.reshape(-1, *[1] * (scale.ndim - 1)) * scale * curvature
+    lr = run.lr if run.lr.ndim == scale.ndim else run.lr.reshape(-1, *[1] * (scale.ndim - 1))
+    return lr * scale * curvature
 
 
 def onset(run: Run, limit: float) -> list[tuple[int, int, float]]:
@@ -237,20 +240,11 @@ def onset(run: Run, limit: float) -> list[tuple[int, int, float]]:
 @cache
 def _table(rule: str) -> dict[tuple[str, float, int], tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Every run of one rule, all together: (shape, rate, warm-up) -> path, rate and meter."""
-    keys = list(product(SHAPES, RATES, WARMUPS))
-    chosen, problem, t = RULES[rule], curved_valley(), np.arange(STEPS)
-    lr = np.stack([scheduled(shape, peak, rise)(t) for shape, peak, rise in keys], axis=1)
-    optimizer, factor = chosen.make(), np.ones(STEPS) * chosen.factor(t)
-    w = np.tile(problem.start, (len(keys), 1))
-    path, levels = [w], []
-    with np.errstate(all="ignore"):
-        for step in range(STEPS):
-            rate = lr[step][:, np.newaxis] * factor[step]
-            w = optimizer.step(w, problem.gradient(w), rate)
-            path.append(w)
-            levels.append((rate * optimizer.scale)[:, 0] * CURVATURE)
-    paths, meters = np.stack(path, axis=1), np.stack(levels, axis=1)
-    return {key: (paths[i], lr[:, i], meters[i]) for i, key in enumerate(keys)}
+    keys, chosen = list(product(SHAPES, RATES, WARMUPS)), RULES[rule]
+    schedules = [scheduled(shape, peak, rise) for shape, peak, rise in keys]
+    run = descend(curved_valley(), chosen.make(), [chosen.rate(s) for s in schedules], STEPS)
+    paths, levels = run.params.swapaxes(0, 1), meter(run).T
+    return {key: (paths[i], schedules[i].rates(STEPS), levels[i]) for i, key in enumerate(keys)}
 
 
 def compute_burst(rule: str, lr: float, warmup: int, shape: str) -> dict[str, Any]:
