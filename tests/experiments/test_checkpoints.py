@@ -418,3 +418,24 @@ def test_a_resumed_training_on_fewer_examples_or_another_normalization_is_refuse
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(data)
+
+
+class Through(nn.Module):
+    """A function as a layer, whose text has its address."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+    def extra_repr(self):
+        return repr(self.function)
+
+
+def test_a_network_with_a_function_in_its_text_goes_on(path):
+    made = [nn.Sequential(net(), Through(lambda x: 2 * x)) for _ in range(2)]
+    assert repr(made[0]) != repr(made[1])
+    train(made[0], DATA, steps=3, checkpoint=path, **STOP)
+    assert train(made[1], DATA, steps=3, checkpoint=path).steps == 3
