@@ -56,6 +56,10 @@ def normed():
     return nn.Sequential(nn.Linear(64, 8), nn.ReLU(), nn.BatchNorm1d(8), nn.Linear(8, 10))
 
 
+class Another(torch.optim.SGD):
+    """A rule with the same settings."""
+
+
 OTHERS = {  # what differs: the training that wrote the file, the one that reads it
     "architecture": ({}, {"model": net(activation="tanh")}, "model"),
     "dropout": (
@@ -67,6 +71,7 @@ OTHERS = {  # what differs: the training that wrote the file, the one that reads
     "frozen layer": ({}, {"model": frozen(net(), 0)}, "model"),
     "frozen norm": ({"model": normed()}, {"model": frozen(normed(), 2)}, "model"),
     "rule": ({"optimizer": sgd()}, {"optimizer": partial(torch.optim.Adam, lr=0.0)}, "optimizer"),
+    "subclass": ({"optimizer": sgd()}, {"optimizer": partial(Another, lr=0.0)}, "optimizer"),
     "momentum of a lambda": (
         {"optimizer": sgd(momentum=0.9)}, {"optimizer": sgd(momentum=0.8)}, "optimizer",
     ),
