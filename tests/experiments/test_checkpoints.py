@@ -56,6 +56,10 @@ def normed():
     return nn.Sequential(nn.Linear(64, 8), nn.ReLU(), nn.BatchNorm1d(8), nn.Linear(8, 10))
 
 
+class Another(torch.optim.SGD):
+    """A rule with the same settings."""
+
+
 OTHERS = {  # what differs: the training that wrote the file, the one that reads it
     "architecture": ({}, {"model": net(activation="tanh")}, "model"),
     "dropout": (
@@ -67,6 +71,7 @@ OTHERS = {  # what differs: the training that wrote the file, the one that reads
     "frozen layer": ({}, {"model": frozen(net(), 0)}, "model"),
     "frozen norm": ({"model": normed()}, {"model": frozen(normed(), 2)}, "model"),
     "rule": ({"optimizer": sgd()}, {"optimizer": partial(torch.optim.Adam, lr=0.0)}, "optimizer"),
+    "subclass": ({"optimizer": sgd()}, {"optimizer": partial(Another, lr=0.0)}, "optimizer"),
     "momentum of a lambda": (
         {"optimizer": sgd(momentum=0.9)}, {"optimizer": sgd(momentum=0.8)}, "optimizer",
     ),
@@ -418,3 +423,24 @@ def test_a_resumed_training_on_fewer_examples_or_another_normalization_is_refuse
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run(data)
+
+
+class Through(nn.Module):
+    """A function as a layer, whose text has its address."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+    def extra_repr(self):
+        return repr(self.function)
+
+
+def test_a_network_with_a_function_in_its_text_goes_on(path):
+    made = [nn.Sequential(net(), Through(lambda x: 2 * x)) for _ in range(2)]
+    assert repr(made[0]) != repr(made[1])
+    train(made[0], DATA, steps=3, checkpoint=path, **STOP)
+    assert train(made[1], DATA, steps=3, checkpoint=path).steps == 3
