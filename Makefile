@@ -8,6 +8,7 @@ ARGS      ?=
 LAB_ARGS  ?=
 NOTEBOOKS ?= notebooks
 RUNS      ?= 20
+SHIFTS    ?= 10
 
 BIN := $(VENV)/bin
 PY  := $(BIN)/python
@@ -44,7 +45,7 @@ HANGS := -o faulthandler_timeout=1800 -o faulthandler_exit_on_timeout=true
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test lint unit nbval test-browser run slides book links cifar100 bench readme repeat clean
+.PHONY: help install lab test lint unit nbval test-browser run slides book links audit contracts records cifar100 bench readme repeat clean
 
 help: ## this list
 	@echo "A hands-on course on the learning rate. First of all: make lab"
@@ -83,7 +84,7 @@ lint: install ## style and spelling
 	@$(PY) -m ruff check --output-format=concise .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy --no-error-summary course_utils/*.py
-	@git ls-files -z --cached --others --exclude-standard | xargs -0 $(PY) -m codespell_lib
+	@$(PY) -m codespell_lib
 
 unit: install ## unit tests and the examples in the docstrings
 	@$(PY) -m pytest -q --doctest-modules tests course_utils
@@ -124,6 +125,15 @@ book: install ## a website of all lessons in book/, with search, for the browser
 links: install ## try all external links (needs the network)
 	@$(PY) tools/install.py --any-python --extras book "$(VENV)" $(PIP_ARGS)
 	@$(PY) tools/links.py
+
+audit: install ## which conclusions fall on other seeds? (NB=03 for one, SHIFTS=10)
+	@$(PY) tools/audit.py $(NB) --shifts $(SHIFTS) $(ARGS)
+
+contracts: install ## what each lesson promises in the guide, and its minutes
+	@$(PY) tools/contracts.py
+
+records: install ## make the recorded files of a lesson again: NB=05, ARGS=05_sparse.json for one
+	@$(PY) tools/records.py $(NB) $(ARGS)
 
 cifar100: install ## train lesson 6's networks on CIFAR-100: hours, can be stopped (ARGS=--dry-run)
 	@$(PY) -m course_utils.experiments.cifar100 $(ARGS)

@@ -295,7 +295,7 @@ def test_lessons_draw_their_seeds_from_one_helper(monkeypatch):
             audit.seeds(1)
 
 
-def labelled(seeds, lrs=(0.1, 1.0)):
+def labeled(seeds, lrs=(0.1, 1.0)):
     """A table whose every cell is its seed; the first seed diverges at the second rate."""
     values = np.tile(np.asarray(seeds, dtype=float), (len(lrs), 1))
     diverged = values == seeds[0]
@@ -305,8 +305,8 @@ def labelled(seeds, lrs=(0.1, 1.0)):
 
 def test_an_audit_draws_the_seeds_of_recorded_tables_anew(path, monkeypatch, tmp_path):
     ten = list(range(10, 20))
-    tables = {"a": labelled(ten), "b": labelled(ten, [0.5]), "c": labelled([7]),
-              "d": labelled(range(30, 40))}  # fmt: skip
+    tables = {"a": labeled(ten), "b": labeled(ten, [0.5]), "c": labeled([7]),
+              "d": labeled(range(30, 40))}  # fmt: skip
     save(path, tables, command="x")
     monkeypatch.setenv(audit.REPORT, str(tmp_path / "report.txt"))
     draws = {}
