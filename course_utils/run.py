@@ -166,12 +166,17 @@ def read_json(path: str | os.PathLike[str], decode: Callable[[Any], Any] = lambd
         0.1
     """
     try:
-        return decode(json.loads(Path(path).read_text(encoding="utf-8")))
+        text = Path(path).read_text(encoding="utf-8")
+        return decode(json.loads(text, parse_constant=_refuse))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"path must name a whole file of the expected kind, got {str(path)!r} "
             f"({type(error).__name__}: {error})"
         ) from error
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"strict JSON has no {constant}")
 
 
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:

@@ -353,9 +353,6 @@ def ledger(folder: str | Path) -> Ledger:
     Returns:
         One row per claim and lesson, in the order of the claims table.
 
-    Raises:
-        ValueError: if the folder does not exist, or a record names an unknown row or verdict.
-
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as empty:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import platform
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -24,7 +23,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from course_utils import __version__, validate
+from course_utils import validate
+from course_utils.experiments import files
 from course_utils.experiments.cifar_files import DataError
 from course_utils.experiments.cifar_plans import GROUPS, LONG, SCHEDULES, SHORT, plans
 from course_utils.experiments.cifar_runs import Plan, Result, add, load, refuse_other_images
@@ -295,18 +295,13 @@ def check_device(name: str) -> str:
 def _provenance(device: str, images: str) -> dict[str, Any]:
     """Where a run was made, and with what."""
     cuda = device.startswith("cuda")
-    return {
-        "command": COMMAND,
-        "date": datetime.now(UTC).date().isoformat(),
-        "course_utils": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "torch": torch.__version__,
-        "device": torch.cuda.get_device_name(device) if cuda else device,
-        "threads": torch.get_num_threads(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "images_sha256": images,
-    }
+    return files.provenance(
+        COMMAND,
+        **files.versions(),
+        device=torch.cuda.get_device_name(device) if cuda else device,
+        threads=torch.get_num_threads(),
+        images_sha256=images,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from course_utils import validate
+from course_utils.experiments import files
 from course_utils.run import read_json, write_atomically
 
 
@@ -176,7 +177,7 @@ def select(results: Iterable[Result], **settings: Any) -> list[Result]:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Runs that differ in their rates and seeds, as a table: what `plots.u_curve` draws.
+    """Runs that differ in their rates and seeds, as a table: what `views.sensitivity_curve` draws.
 
     Args:
         lrs: rates, smallest first (R,).
@@ -209,9 +210,6 @@ class Grid:
 def grid(results: Iterable[Result]) -> Grid:
     """Return the runs as a table over rates and seeds; a seed that some rate lacks is left out.
 
-    Raises:
-        ValueError: if two runs have the same rate and seed, or no seed is common to all rates.
-
     Example:
         >>> grid([])
         Traceback (most recent call last):
@@ -238,17 +236,9 @@ def _runs(content: dict[str, Any]) -> list[Result]:
 
 def _encode(result: Result) -> dict[str, Any]:
     content = {name: getattr(result, name) for name in Result.__dataclass_fields__}
-    arrays = {k: _short(v) for k, v in content.items() if isinstance(v, np.ndarray)}
-    metrics = {name: _short(values) for name, values in result.metrics.items()}
-    return (
-        content
-        | arrays
-        | {
-            "plan": asdict(result.plan),
-            "metrics": metrics,
-            "final_loss": _short(np.array(result.final_loss)),
-        }
-    )
+    numbers = ("step", "lr", "loss", "grad_norm", "metrics", "final_loss")
+    found = {name: files.rounded(content[name], 6) for name in numbers}
+    return content | found | {"plan": asdict(result.plan)}
 
 
 def _decode(content: dict[str, Any]) -> Result:
@@ -267,12 +257,3 @@ def _decode(content: dict[str, Any]) -> Result:
         meta=content["meta"],
         **arrays,
     )
-
-
-def _short(values: np.ndarray) -> Any:
-    """Nested lists with six digits; null where a number is not finite. Integers stay whole."""
-    if values.dtype.kind in "iu":
-        return values.tolist()
-    if values.ndim:
-        return [_short(value) for value in values]
-    return float(f"{values:.6g}") if np.isfinite(values) else None

@@ -7,16 +7,18 @@ says with what command, seeds and versions it was made, when, on what, and in ho
 from __future__ import annotations
 
 import json
+import math
 import platform
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from course_utils import __version__, validate
-from course_utils.run import Run, write_atomically
+from course_utils.run import Run, read_json, write_atomically
 
 VERSION = 1
 """Of the format; no other is read."""
@@ -88,7 +90,8 @@ def write(
     lines = []
     for name, entry in entries.items():
         seeds = entry.get("seeds", entry["meta"].get("seed"))
-        meta = {"provenance": _provenance(command, seeds, seconds)} | entry["meta"]
+        made = provenance(command, seeds=seeds, seconds=seconds, versions=versions())
+        meta = {"provenance": made} | entry["meta"]
         try:
             text = json.dumps(entry | {"meta": meta}, allow_nan=False)
         except (TypeError, ValueError) as error:
@@ -108,11 +111,7 @@ def read(path: str | PathLike[str], kind: str, decode: Callable[[Any], Any]) -> 
         ...
     FileNotFoundError: [Errno 2] No such file or directory: 'setup.json'
     """
-    content = Path(path).read_bytes()
-    try:
-        content = json.loads(content, parse_constant=_refuse)
-    except (RecursionError, ValueError) as error:
-        raise ValueError(f"{path} must be a JSON file: {error}") from error
+    content = read_json(path)
     found = content.get("format") if isinstance(content, dict) else None
     if found != f"learning rate {kind}":
         raise ValueError(f"{path} must have the format 'learning rate {kind}', got {found!r}")
@@ -129,20 +128,48 @@ def read(path: str | PathLike[str], kind: str, decode: Callable[[Any], Any]) -> 
     return entries
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"strict JSON has no {constant}")
+def provenance(command: str, **more: Any) -> dict[str, Any]:
+    """Return where a result comes from: the command, whatever else is told, date and machine.
 
-
-def _provenance(command: str, seeds: Any, seconds: float | None) -> dict[str, Any]:
-    versions = {"course_utils": __version__, "python": platform.python_version()}
-    for name in ("numpy", "torch"):  # what the process has loaded: a table may need no PyTorch
-        if name in sys.modules:
-            versions[name] = str(sys.modules[name].__version__)
+    >>> provenance("python make.py", seconds=3.0)["seconds"]
+    3.0
+    """
     return {
         "command": command,
-        "seeds": seeds,
-        "seconds": seconds,
+        **more,
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "versions": versions,
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the course, Python, NumPy, and of PyTorch where it is loaded.
+
+    >>> versions()["course_utils"] == __version__
+    True
+    """
+    loaded = [name for name in ("numpy", "torch") if name in sys.modules]
+    return {
+        "course_utils": __version__,
+        "python": platform.python_version(),
+        **{name: str(sys.modules[name].__version__) for name in loaded},
+    }
+
+
+def rounded(values: Any, digits: int) -> Any:
+    """Return numbers, in arrays and dictionaries nested as they like, as JSON with few digits.
+
+    Integers stay whole; what is not finite is null.
+
+    >>> rounded({"loss": np.array([2 / 3, np.inf]), "step": np.array([0, 10])}, 3)
+    {'loss': [0.667, None], 'step': [0, 10]}
+    """
+    if isinstance(values, Mapping):
+        return {key: rounded(value, digits) for key, value in values.items()}
+    if isinstance(values, (np.ndarray, np.generic)):
+        values = values.tolist()
+    if isinstance(values, (list, tuple)):
+        return [rounded(value, digits) for value in values]
+    if isinstance(values, int):
+        return values
+    return float(f"{values:.{digits}g}") if math.isfinite(values) else None

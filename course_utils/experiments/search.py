@@ -194,11 +194,6 @@ def study(
     Returns:
         An ordinary `optuna.Study`.
 
-    Raises:
-        ValueError: for a number out of range or an unknown name, or if the storage has a study of
-            this name with other settings.
-        TypeError: for an argument of the wrong type.
-
     Source: Akiba et al., Optuna (2019); Bergstra et al., Algorithms for hyper-parameter
     optimization (2011) for TPE.
 
@@ -234,9 +229,6 @@ def join(name: str, storage: Any) -> optuna.Study:
     Args:
         name: of the study.
         storage: as in `study`.
-
-    Raises:
-        ValueError: if the storage has no such study.
 
     Example:
         >>> join("nobody-made-this", ":memory:")
@@ -276,10 +268,6 @@ def search(
     Returns:
         The `Result` so far; `complete` says whether every trial has ended.
 
-    Raises:
-        ValueError: if `study` was not made by `search.study`, or a number is out of range.
-        TypeError: for an argument of the wrong type.
-
     Example:
         >>> rates = study("kinds", ":memory:", low=0.1, high=10, n=3)
         >>> result = search(lambda lr: float("nan") if lr > 5 else -lr, rates)
@@ -313,9 +301,6 @@ def result(study: optuna.Study) -> Result:
 
     Args:
         study: from `study` or `join`.
-
-    Raises:
-        ValueError: if `study` was not made by `search.study`.
 
     Example:
         >>> result(study("new", ":memory:", n=4)).complete
@@ -722,9 +707,6 @@ TASKS: dict[str, Callable[..., float]] = {"digits": digits_loss}
 
 def task(name: str) -> Callable[..., float]:
     """Return the objective that a worker runs: one of `TASKS`, or any "module:function".
-
-    Raises:
-        ValueError: if there is none of this name.
 
     Example:
         >>> task("digits") is digits_loss, task("math:log10")(100)

@@ -238,11 +238,11 @@ def edited(**changes):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "must be a JSON file"),
-        ("{", "must be a JSON file"),
-        (b"\xff\xfe\xff", "must be a JSON file"),
-        ("[" * 100_000, "must be a JSON file"),
-        ('{"format": NaN}', "must be a JSON file: strict JSON has no NaN"),
+        ("", "must name a whole file of the expected kind"),
+        ("{", "must name a whole file of the expected kind"),
+        (b"\xff\xfe\xff", "must name a whole file of the expected kind"),
+        ("[" * 100_000, "must name a whole file of the expected kind"),
+        ('{"format": NaN}', "expected kind, .* strict JSON has no NaN"),
         ("[]", "must have the format 'learning rate tables', got None"),
         ({"rates": {}}, "must have the format 'learning rate tables', got None"),
         ({"format": "learning rate tables"}, "must have version 1, got None"),

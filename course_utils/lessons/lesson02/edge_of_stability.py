@@ -9,17 +9,16 @@ minutes and written to `notebooks/results/02_edge_of_stability.json`; `load` rea
 from __future__ import annotations
 
 import json
-import platform
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils import __version__, validate
+from course_utils import validate
+from course_utils.experiments import files
 from course_utils.experiments.datasets import Data, digits
 from course_utils.run import Run, read_json, write_atomically
 
@@ -128,9 +127,6 @@ def measure(
     Args:
         rates, seeds, steps, every: as in `run`; `steps` must be a multiple of `every`.
 
-    Raises:
-        ValueError: if it is not.
-
     Example:
         >>> measure([0.4], [0], steps=4, every=2).sharpness.shape
         (1, 1, 3)
@@ -156,20 +152,11 @@ def measure(
 
 def record(path: str | PathLike[str]) -> Edge:
     """Measure everything (some minutes) and write it to `path` with its provenance."""
-    import torch
-
     edge = measure()
-    provenance = {
-        "command": COMMAND,
-        "course_utils": __version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-    }
+    provenance = files.provenance(COMMAND, **files.versions())
     content = {name: getattr(edge, name).tolist() for name in ("rates", "seeds", "step")}
     for name in ("loss", "grad_norm", "sharpness"):
-        content[name] = [[[float(f"{v:.6g}") for v in s] for s in r] for r in getattr(edge, name)]
+        content[name] = files.rounded(getattr(edge, name), 6)
     content["meta"] = edge.meta | {"provenance": provenance}
     write_atomically(path, json.dumps(content, allow_nan=False))
     return edge

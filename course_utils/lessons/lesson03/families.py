@@ -9,18 +9,17 @@ and writes `notebooks/results/03_families.json`; `load` reads that file.
 from __future__ import annotations
 
 import json
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from course_utils import __version__, schedules, validate
+from course_utils import schedules, validate
+from course_utils.experiments import files
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.sweep import sweep
 from course_utils.optimizers import GradientDescent
@@ -49,9 +48,6 @@ def families(
     Args:
         steps: length of the run in updates, at least 20.
         steps_per_epoch: updates per epoch, at least 1.
-
-    Raises:
-        ValueError: if an argument is too small.
 
     Example:
         >>> families()["cosine"](0.5, 0)
@@ -159,9 +155,6 @@ def compare(
         noise: fraction of training labels drawn anew.
         split: which split of the digits (`digits(seed=split)`).
         epochs: length of each run, of 62 updates each.
-
-    Raises:
-        ValueError: for a name that is not a family.
 
     Example:
         >>> compare(["linear"], rates=[0.1], seeds=[0], epochs=1).meta["steps"]
@@ -277,15 +270,8 @@ def record(path: str | PathLike[str]) -> None:
         for noise in (0.0, 0.1)
     ]
     lengths = [per_epoch_decay(n) for n in (15, 60, 240, 938)]
-    provenance = {
-        "command": COMMAND,
-        "date": datetime.now(UTC).date().isoformat(),
-        "cpu_seconds": round(time.process_time() - started),
-        "course_utils": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "machine": f"{platform.system()} {platform.machine()}",
-    }
+    seconds = round(time.process_time() - started)
+    provenance = files.provenance(COMMAND, cpu_seconds=seconds, **files.versions())
     content = {"provenance": provenance, "comparisons": comparisons, "per_epoch": lengths}
     write_atomically(path, json.dumps(content, allow_nan=False, separators=(",", ":")))
 
@@ -306,11 +292,7 @@ class Record:
 
 
 def load(path: str | PathLike[str]) -> Record:
-    """Read a file written by `record`.
-
-    Raises:
-        ValueError: if the file is not such a record.
-    """
+    """Read a file written by `record`."""
     return read_json(path, _decode)
 
 
@@ -328,16 +310,10 @@ def _to_json(comparison: Comparison, noise: float, split: int) -> dict[str, Any]
         "split": split,
         "names": list(comparison.names),
         "rates": comparison.rates.tolist(),
-        "metrics": {key: _short(values.tolist()) for key, values in comparison.metrics.items()},
+        "metrics": files.rounded(comparison.metrics, 4),
         "areas": comparison.areas.tolist(),
         "meta": comparison.meta,
     }
-
-
-def _short(values: Any) -> Any:
-    if isinstance(values, list):
-        return [_short(value) for value in values]
-    return float(f"{values:.4g}") if np.isfinite(values) else None
 
 
 def _from_json(content: dict[str, Any]) -> Comparison:

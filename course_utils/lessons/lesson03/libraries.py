@@ -471,9 +471,6 @@ ROWS: tuple[Row, ...] = (
 def row(name: str) -> Row:
     """Return the row of that name.
 
-    Raises:
-        ValueError: if there is none.
-
     Example:
         >>> row("cosine").versions["torch"].code
         'CosineAnnealingLR(optimizer, T_max=10, eta_min=0.01)'

@@ -9,19 +9,18 @@ validation data and reported on test data. `record` runs them in some minutes ea
 from __future__ import annotations
 
 import json
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from course_utils import __version__, sampling, validate
+from course_utils import sampling, validate
+from course_utils.experiments import files
 from course_utils.experiments.datasets import Data, digits
 from course_utils.experiments.sweep import sweep
 from course_utils.optimizers import Adagrad, Adam, GradientDescent, Optimizer, RMSprop
@@ -724,25 +723,15 @@ STUDIES: dict[str, Callable[[], Arms]] = {
 
 def record(folder: str | PathLike[str], names: Iterable[str] = tuple(STUDIES)) -> None:
     """Run studies (some minutes each) and write each to `folder`/05_<name>.json."""
-    import torch
-
     for name in names:
         start = time.process_time()
         arms = STUDIES[validate.one_of("names", name, STUDIES)]()
-        provenance = {
-            "command": f"{COMMAND} {name}",
-            "date": datetime.now(UTC).date().isoformat(),
-            "cpu_seconds": round(time.process_time() - start),
-            "course_utils": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "torch": torch.__version__,
-            "machine": f"{platform.system()} {platform.machine()}",
-        }
+        seconds = round(time.process_time() - start)
+        provenance = files.provenance(f"{COMMAND} {name}", cpu_seconds=seconds, **files.versions())
         content = {
-            "rates": _short(arms.rates, 6),
-            "metrics": _short(arms.metrics, 6),
-            "curves": _short(arms.curves, 4),
+            "rates": files.rounded(arms.rates, 6),
+            "metrics": files.rounded(arms.metrics, 6),
+            "curves": files.rounded(arms.curves, 4),
             "meta": arms.meta | {"provenance": provenance},
         }
         text = json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -761,15 +750,6 @@ def _from_json(content: dict[str, Any]) -> Arms:
         curves=_arrays(content["curves"]),
         meta=content["meta"],
     )
-
-
-def _short(values: Any, digits: int) -> Any:
-    """Nested lists with that many digits; null where a number is not finite."""
-    if isinstance(values, dict):
-        return {key: _short(value, digits) for key, value in values.items()}
-    if np.ndim(values):
-        return [_short(value, digits) for value in np.asarray(values).tolist()]
-    return float(f"{values:.{digits}g}") if np.isfinite(values) else None
 
 
 def _arrays(values: dict[str, Any]) -> dict[str, np.ndarray]:

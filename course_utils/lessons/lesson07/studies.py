@@ -9,21 +9,19 @@ and writes `notebooks/results/07_<study>.json`; `load` reads such a file. The se
 from __future__ import annotations
 
 import json
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
-from course_utils import __version__, validate
+from course_utils import validate
+from course_utils.experiments import files
 from course_utils.experiments.datasets import Data, digits
 from course_utils.experiments.models import mlp
 from course_utils.experiments.sweep import Sweep, sweep
@@ -374,9 +372,6 @@ def simulate(
     Returns:
         Shape (S, draws).
 
-    Raises:
-        ValueError: for an unknown kind, a number out of range, or n that is no power for a grid.
-
     Example:
         >>> metrics = {
         ...     name: [[0.2], [0.4]]
@@ -567,9 +562,6 @@ def record(study: str, folder: str | PathLike[str]) -> dict[str, Table]:
     Args:
         study: its name.
         folder: an existing one.
-
-    Raises:
-        ValueError: for an unknown name or a folder that does not exist.
     """
     run = STUDIES[validate.one_of("study", study, STUDIES)]
     folder = Path(folder)
@@ -580,22 +572,18 @@ def record(study: str, folder: str | PathLike[str]) -> dict[str, Table]:
     content = {
         "tables": {
             name: {
-                "lrs": [float(f"{lr:.6g}") for lr in found.lrs],
+                "lrs": files.rounded(found.lrs, 6),
                 "seeds": found.seeds.tolist(),
-                "metrics": {key: _short(values) for key, values in found.metrics.items()},
+                "metrics": files.rounded(found.metrics, 5),
                 "meta": found.meta,
             }
             for name, found in tables.items()
         },
-        "provenance": {
-            "command": f"{COMMAND} {study}",
-            "cpu_seconds": round(time.process_time() - started),
-            "course_utils": __version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        },
+        "provenance": files.provenance(
+            f"{COMMAND} {study}",
+            cpu_seconds=round(time.process_time() - started),
+            **files.versions(),
+        ),
     }
     write_atomically(folder / f"07_{study}.json", json.dumps(content, allow_nan=False))
     return tables
@@ -622,11 +610,6 @@ def record_all(arguments: Sequence[str]) -> None:
     """Record the studies that are named after the folder, or all."""
     for study in arguments[1:] or STUDIES:
         record(study, arguments[0])
-
-
-def _short(values: np.ndarray) -> list[list[Any]]:
-    """Five significant digits; NaN and infinities as null, which is read as NaN."""
-    return [[float(f"{v:.5g}") if np.isfinite(v) else None for v in row] for row in values]
 
 
 _PARTS = {"evaluate_on": ("train", "validation", "test")}

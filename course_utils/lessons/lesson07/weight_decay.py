@@ -9,18 +9,17 @@ runs it in some minutes and writes `notebooks/results/07_map.json`; `load` reads
 from __future__ import annotations
 
 import json
-import platform
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from course_utils import __version__, validate
+from course_utils import validate
+from course_utils.experiments import files
 from course_utils.experiments.datasets import Data, digits
 from course_utils.experiments.sweep import sweep
 from course_utils.optimizers import AdamW, GradientDescent, Optimizer
@@ -104,9 +103,6 @@ def rule(name: str, decay: float) -> Optimizer:
         name: one of `RULES`.
         decay: >= 0.
 
-    Raises:
-        ValueError: if there is no such rule.
-
     Example:
         >>> rule("AdamW", 0.1).weight_decay
         0.1
@@ -169,26 +165,15 @@ def record(path: str | PathLike[str]) -> dict[str, Map]:
     """Measure both maps (some minutes) and write them to `path` with their provenance."""
     started = time.process_time()
     maps = {name: measure(name) for name in RULES}
-    provenance = {
-        "command": COMMAND,
-        "date": datetime.now(UTC).date().isoformat(),
-        "cpu_seconds": round(time.process_time() - started),
-        "course_utils": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "machine": f"{platform.system()} {platform.machine()}",
-    }
+    seconds = round(time.process_time() - started)
+    provenance = files.provenance(COMMAND, cpu_seconds=seconds, **files.versions())
     content = {"provenance": provenance, "maps": [_to_json(one) for one in maps.values()]}
     write_atomically(path, json.dumps(content, allow_nan=False, separators=(",", ":")))
     return maps
 
 
 def load(path: str | PathLike[str]) -> dict[str, Map]:
-    """Read what `record` wrote: the name of the rule -> its map.
-
-    Raises:
-        ValueError: if the file is not such a record.
-    """
+    """Read what `record` wrote: the name of the rule -> its map."""
     return read_json(path, _decode)
 
 
@@ -204,14 +189,8 @@ _ARRAYS = ("rates", "decays", "validation_loss", "validation_accuracy", "train_l
 
 def _to_json(one: Map) -> dict[str, Any]:
     """Plain types; four significant digits, null where a run diverged."""
-    arrays = {name: _short(getattr(one, name).tolist()) for name in _ARRAYS}
+    arrays = {name: files.rounded(getattr(one, name), 4) for name in _ARRAYS}
     return {"rule": one.rule, **arrays, "meta": one.meta}
-
-
-def _short(values: Any) -> Any:
-    if isinstance(values, list):
-        return [_short(value) for value in values]
-    return float(f"{values:.4g}") if np.isfinite(values) else None
 
 
 def _from_json(content: dict[str, Any], provenance: dict[str, Any]) -> Map:
