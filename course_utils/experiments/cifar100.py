@@ -51,6 +51,7 @@ def record_run(
     checkpoint: Path | None = None,
     progress: bool = False,
     max_seconds: float | None = None,
+    fused: bool = False,
 ) -> Result | None:
     """Make one run, or the next part of it; None if nothing of it can be published yet.
 
@@ -64,6 +65,7 @@ def record_run(
         checkpoint: file to save to after every epoch, and to go on from.
         progress: show a progress bar.
         max_seconds: stop after so long.
+        fused: as in `train`.
     """
     per_epoch = len(data.train) // BATCH_SIZE
     steps = plan.steps or plan.epochs * per_epoch
@@ -84,6 +86,7 @@ def record_run(
         checkpoint=checkpoint,
         checkpoint_every=per_epoch,
         max_seconds=max_seconds,
+        fused=fused,
     )
     if not run.meta["interrupted"]:
         return _thin(run, plan, per_epoch)
@@ -208,7 +211,7 @@ def record(
         say(f"{len(todo)} runs left; now {plan.name}")
         result = record_run(
             plan, data, device=device, checkpoint=work / f"{plan.name}.pt", progress=progress,
-            max_seconds=None if seconds is None else max(seconds - spent, 1),
+            max_seconds=None if seconds is None else max(seconds - spent, 1), fused=True,
         )  # fmt: skip
         if result is not None:
             result.meta["provenance"] = _provenance(device, images)
@@ -293,13 +296,14 @@ def check_device(name: str) -> str:
 
 
 def _provenance(device: str, images: str) -> dict[str, Any]:
-    """Where a run was made, and with what."""
+    """Where `record` made a run, and with what."""
     cuda = device.startswith("cuda")
     return files.provenance(
         COMMAND,
         **files.versions(),
         device=torch.cuda.get_device_name(device) if cuda else device,
         threads=torch.get_num_threads(),
+        fused=True,  # kernels of the optimizer, where it has them on the device
         images_sha256=images,
     )
 

@@ -19,6 +19,7 @@ import numpy as np
 from course_utils import sampling, validate
 from course_utils.experiments.datasets import Data, Split, digits
 from course_utils.experiments.networks import ACTIVATIONS, LOSSES, Networks
+from course_utils.experiments.progress_bar import progress_bar
 from course_utils.experiments.table import Basin, Best, Table
 from course_utils.optimizers import GradientDescent
 from course_utils.run import DIVERGENCE_RATIO, Run
@@ -188,7 +189,7 @@ def sweep(
         record[name] = np.full((*shape, len(evaluate_at)), np.nan)
     problem = _Problem(data, batch_size)
     per_group = max(1, _group_size(sizes, batch_size) // len(seeds))
-    with _progress_bar(progress, total=len(lr) * steps) as bar:
+    with progress_bar(progress, total=len(lr) * steps) as bar:
         for first in range(0, len(lr), per_group):
             rows = slice(first, first + per_group)
             networks = Networks(len(lr[rows]), seeds, sizes, activation, loss, l2)
@@ -389,9 +390,3 @@ def _position(name: str, index: Any, length: int) -> int:
     if not -length <= position < length:
         raise ValueError(f"{name} must be in {-length}..{length - 1}, got {position}")
     return position % length
-
-
-def _progress_bar(progress: bool, total: int) -> Any:
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, disable=not progress, unit="updates")

@@ -31,6 +31,7 @@ from course_utils.experiments.evaluation import (
 from course_utils.experiments.evaluation import accuracy as accuracy
 from course_utils.experiments.evaluation import evaluate as evaluate
 from course_utils.experiments.evaluation import half_squared_distance as half_squared_distance
+from course_utils.experiments.progress_bar import progress_bar
 from course_utils.experiments.recorder import record_rates
 from course_utils.experiments.settings import OPTIMIZERS as OPTIMIZERS
 from course_utils.experiments.settings import (
@@ -150,13 +151,11 @@ def train(
 
 def _loop(state: _State, progress: bool) -> bool:
     """Make the updates that are left; return whether the user stopped them."""
-    from tqdm.auto import tqdm
-
     s, model, optimizer = state.settings, state.model, state.optimizer
     measure = LOSSES[s.loss]
     with record_rates(optimizer) as state.log, checkpoints.stop_requests() as stop:
         state.resume()
-        bar = tqdm(total=s.steps, initial=state.done, disable=not progress, unit="updates")
+        bar = progress_bar(progress, s.steps, state.done)
         try:
             for t in range(state.done, s.steps):
                 if t % s.checkpoint_every == 0:

@@ -308,7 +308,17 @@ def test_every_run_says_where_it_comes_from(whole, root):
     assert "constant" in run.meta["schedule"] and run.meta["updates"] == 6
     origin = run.meta["provenance"]
     assert origin["images_sha256"] == fingerprint(cifar100(root))
-    for key in ("command", "date", "python", "numpy", "torch", "device", "threads", "machine"):
+    for key in (
+        "command",
+        "date",
+        "python",
+        "numpy",
+        "torch",
+        "device",
+        "threads",
+        "machine",
+        "fused",
+    ):
         assert origin[key], key
 
 

@@ -237,7 +237,7 @@ def bars(monkeypatch):
         made.append(Bar(total))
         return made[-1]
 
-    monkeypatch.setattr("course_utils.experiments.sweep._progress_bar", make)
+    monkeypatch.setattr("course_utils.experiments.sweep.progress_bar", make)
     return made
 
 
