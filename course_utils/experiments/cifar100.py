@@ -31,10 +31,11 @@ from course_utils.experiments.cifar_runs import Plan, Result, add, load, refuse_
 from course_utils.experiments.cifar_runs import grid as grid  # lessons read the runs from here
 from course_utils.experiments.cifar_runs import select as select
 from course_utils.experiments.datasets import Data, cifar100
-from course_utils.experiments.devices import PRECISIONS, best_device, fast_precision
+from course_utils.experiments.devices import PRECISIONS, as_device, fast_precision
 from course_utils.experiments.diagnostics import dead_fractions, sharpness
+from course_utils.experiments.evaluation import evaluate
 from course_utils.experiments.models import SevenLayerCNN
-from course_utils.experiments.training import evaluate, train
+from course_utils.experiments.training import train
 from course_utils.run import Run
 
 COMMAND = "python -m course_utils.experiments.cifar100"
@@ -187,7 +188,7 @@ def record(
         say: told what happens, line by line.
     """
     start = datetime.now(UTC)
-    device = check_device(device)
+    device = str(as_device(device))
     seconds = None if minutes is None else 60 * validate.positive("minutes", minutes)
     chosen = (tuple(groups), epochs, seeds, precision, width)
     todo = left(results, *chosen)
@@ -277,24 +278,6 @@ def fingerprint(data: Data) -> str:
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
-def check_device(name: str) -> str:
-    """Return the name of a device that is here; "auto" is the fastest.
-
-    >>> check_device("gpu")
-    Traceback (most recent call last):
-        ...
-    ValueError: device must be 'auto' or one that is here, such as 'cpu', got 'gpu'
-    """
-    if name == "auto":
-        return str(best_device())
-    try:
-        return str(torch.empty(0, device=name).device)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise ValueError(
-            f"device must be 'auto' or one that is here, such as 'cpu', got {name!r}"
-        ) from error
-
-
 def _provenance(device: str, images: str) -> dict[str, Any]:
     """Where `record` made a run, and with what."""
     cuda = device.startswith("cuda")
@@ -347,7 +330,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         threads = validate.integer("threads", chosen.threads, minimum=1)
-        device, precision = check_device(chosen.device), chosen.precision
+        device, precision = str(as_device(chosen.device)), chosen.precision
         if precision == "auto":
             precision = fast_precision(device)
         which = {

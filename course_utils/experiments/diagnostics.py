@@ -11,7 +11,7 @@ from torch import nn
 from course_utils import validate
 from course_utils.experiments.datasets import Split
 from course_utils.experiments.devices import DeviceData
-from course_utils.experiments.evaluation import LOSSES, as_module, evaluating, logits
+from course_utils.experiments.evaluation import LOSSES, as_module, evaluating, logits, trainable
 
 
 class Sharpness(NamedTuple):
@@ -66,9 +66,7 @@ def sharpness(
     """
     measure = LOSSES[validate.one_of("loss", loss, LOSSES)]
     iterations = validate.integer("iterations", iterations, minimum=1)
-    params = [p for p in as_module(model).parameters() if p.requires_grad]
-    if not params:
-        raise ValueError("model must have at least one trainable parameter")
+    params = trainable(model)
     x, y = _examples(x, y, params[0])
     start = _start(vector, sum(p.numel() for p in params), params[0])
 

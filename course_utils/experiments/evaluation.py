@@ -180,6 +180,19 @@ def as_module(model: Any) -> nn.Module:
     return model
 
 
+def trainable(model: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that a gradient is asked for; a model without any is a ValueError.
+
+    Example:
+        >>> [tuple(p.shape) for p in trainable(nn.Linear(3, 2))]
+        [(2, 3), (2,)]
+    """
+    params = [p for p in as_module(model).parameters() if p.requires_grad]
+    if not params:
+        raise ValueError("model must have at least one trainable parameter")
+    return params
+
+
 def _average(
     model: nn.Module, split: Split, total: Callable[[torch.Tensor, torch.Tensor], Any]
 ) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import inspect
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +17,9 @@ from torch import nn
 
 from course_utils import sampling, validate
 from course_utils.experiments.datasets import Data
-from course_utils.experiments.devices import DeviceData
-from course_utils.experiments.training import LOSSES, OPTIMIZERS
+from course_utils.experiments.devices import DeviceData, torch_seed
+from course_utils.experiments.evaluation import LOSSES, modes_kept, trainable
+from course_utils.experiments.settings import build_optimizer, checked_optimizer
 
 END, NOT_FINITE, BLEW_UP = "end of the ramp", "not finite", "blew up"
 
@@ -179,15 +179,8 @@ def range_test(
         >>> 0.01 < minimum_over_ten(test) < 1
         True
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, got {model!r}")
-    params = [p for p in model.parameters() if p.requires_grad]
-    if not params:
-        raise ValueError("model must have at least one trainable parameter")
-    if not isinstance(data, Data):
-        raise TypeError(
-            f"data must be a Data (see course_utils.experiments.datasets), got {data!r}"
-        )
+    params = trainable(model)
+    validate.instance("data", data, Data, "(see course_utils.experiments.datasets)")
     lr_min, lr_max = validate.positive("lr_min", lr_min), validate.positive("lr_max", lr_max)
     if lr_max <= lr_min:
         raise ValueError(f"lr_max must be greater than lr_min = {lr_min!r}, got {lr_max!r}")
@@ -195,12 +188,9 @@ def range_test(
     batch_size, _ = sampling.resolve_steps(len(data.train), batch_size, steps, None)
     measure = LOSSES[validate.one_of("loss", loss, LOSSES)]
     smoothing, blow_up = _check_ramp(smoothing, blow_up)
-    seed = validate.integer("seed", seed, minimum=0)
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        if not callable(optimizer):
-            optimizer = OPTIMIZERS[validate.one_of("optimizer", optimizer, OPTIMIZERS)]
-        optimizer = optimizer(params)
-    _check_optimizer(optimizer)
+    seed = torch_seed("seed", seed)
+    made = isinstance(optimizer, torch.optim.Optimizer)
+    optimizer = (checked_optimizer if made else build_optimizer)(optimizer, params)
 
     device, dtype = params[0].device, params[0].dtype
     examples = DeviceData(data.train, device, dtype)
@@ -229,29 +219,18 @@ def range_test(
         return ramp(rates, advance, current.item(), smoothing, blow_up)
 
 
-def _check_optimizer(optimizer: Any) -> None:
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise TypeError(f"optimizer must give a torch.optim.Optimizer, got {optimizer!r}")
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    if closure is not None and closure.default is closure.empty:
-        raise ValueError(
-            f"optimizer must not need a closure, got {type(optimizer).__name__}, whose step does"
-        )
-
-
 @contextlib.contextmanager
 def _restored(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[None]:
     """Put model, gradients, modes, optimizer and torch's random state back, whatever happens."""
     everything = itertools.chain(model.parameters(), model.buffers())
     tensors = [(tensor, tensor.detach().clone()) for tensor in everything]
     gradients = [(p, p.grad) for p in model.parameters()]
-    modes = [(module, module.training) for module in model.modules()]
     state = copy.deepcopy(optimizer.state_dict())
     devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
     for p, _ in gradients:
         p.grad = None  # else backward would add to the caller's gradients
     try:
-        with torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(devices=devices), modes_kept(model):
             yield
     finally:
         with torch.no_grad():
@@ -259,8 +238,6 @@ def _restored(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[No
                 tensor.copy_(before)
         for p, gradient in gradients:
             p.grad = gradient
-        for module, mode in modes:
-            module.training = mode
         optimizer.load_state_dict(state)
 
 

@@ -60,15 +60,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check everything, and replace it by what the training works with."""
-        if not isinstance(self.data, Data):
-            raise TypeError(
-                f"data must be a Data (see course_utils.experiments.datasets), got {self.data!r}"
-            )
+        validate.instance("data", self.data, Data, "(see course_utils.experiments.datasets)")
         if not callable(self.optimizer):
             validate.one_of("optimizer", self.optimizer, OPTIMIZERS)
         validate.one_of("loss", self.loss, LOSSES)
         validate.one_of("precision", self.precision, PRECISIONS)
-        checked_flag("fused", self.fused)
+        validate.boolean("fused", self.fused)
         n, every = len(self.data.train), self.observe_every
         accumulate = validate.integer("accumulate", self.accumulate, minimum=1)
         size, steps = sampling.resolve_steps(n, self.batch_size, self.steps, self.epochs)
@@ -140,6 +137,21 @@ def build_optimizer(
         ) from error
     if not isinstance(made, torch.optim.Optimizer):
         raise TypeError(f"optimizer must return a torch.optim.Optimizer, got {made!r}")
+    return checked_optimizer(made, params)
+
+
+def checked_optimizer(
+    made: torch.optim.Optimizer, params: Sequence[nn.Parameter]
+) -> torch.optim.Optimizer:
+    """Return an optimizer if each of its steps follows from one gradient and one rate.
+
+    Example:
+        >>> w = [nn.Parameter(torch.zeros(1))]
+        >>> checked_optimizer(torch.optim.LBFGS(w), w)
+        Traceback (most recent call last):
+            ...
+        ValueError: optimizer must make its step from one gradient, got LBFGS, which calls for ...
+    """
     closure = inspect.signature(made.step).parameters.get("closure")
     if closure is not None and closure.default is closure.empty:
         raise ValueError(
@@ -179,20 +191,6 @@ def group_factors(
             f"optimizer, got {factors}"
         )
     return factors
-
-
-def checked_flag(name: str, value: Any) -> bool:
-    """Return a value that is True or False.
-
-    Example:
-        >>> checked_flag("progress", "yes")
-        Traceback (most recent call last):
-            ...
-        TypeError: progress must be True or False, got 'yes'
-    """
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-    return bool(value)
 
 
 def _checked_factors(factors: Any) -> tuple[float, ...] | None:

@@ -16,28 +16,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from course_utils import sampling
+from course_utils import sampling, validate
 from course_utils.experiments import checkpoints
 from course_utils.experiments.datasets import Data
 from course_utils.experiments.devices import DeviceData, autocast, image_layout
 from course_utils.experiments.evaluation import (
     LOSSES,
-    as_module,
     evaluating,
     logits,
     mean_loss,
     modes_kept,
+    trainable,
 )
-from course_utils.experiments.evaluation import accuracy as accuracy
-from course_utils.experiments.evaluation import evaluate as evaluate
-from course_utils.experiments.evaluation import half_squared_distance as half_squared_distance
 from course_utils.experiments.progress_bar import progress_bar
 from course_utils.experiments.recorder import record_rates
-from course_utils.experiments.settings import OPTIMIZERS as OPTIMIZERS
 from course_utils.experiments.settings import (
     Settings,
     build_optimizer,
-    checked_flag,
     group_factors,
 )
 from course_utils.run import Run
@@ -135,10 +130,8 @@ def train(
     """
     given = locals()
     chosen = Settings(**{f.name: given[f.name] for f in fields(Settings) if f.init})
-    params = [p for p in as_module(model).parameters() if p.requires_grad]
-    if not params:
-        raise ValueError("model must have at least one trainable parameter")
-    checked_flag("progress", progress)
+    params = trainable(model)
+    validate.boolean("progress", progress)
     device = chosen.device or params[0].device
     with torch.random.fork_rng([device] if device.type == "cuda" else []), modes_kept(model):
         if not model.training:  # else modules that were frozen would thaw

@@ -31,7 +31,8 @@ from course_utils.experiments.cifar_runs import Plan, Result, add, grid, select
 from course_utils.experiments.datasets import cifar100, digits, synthetic_cifar100
 from course_utils.experiments.devices import fast_precision
 from course_utils.experiments.diagnostics import dead_fractions
-from course_utils.experiments.training import evaluate, train
+from course_utils.experiments.evaluation import evaluate
+from course_utils.experiments.training import train
 from course_utils.run import Run
 
 RESULTS = Path(__file__).parents[2] / "notebooks" / "results"
@@ -579,7 +580,7 @@ def test_without_data_the_command_says_what_to_do(tmp_path, capsys, monkeypatch)
         ("--epochs 0", "epochs must be 1 or greater, got 0"),
         ("--seeds 0", "seeds must be 1 or greater, got 0"),
         ("--width nan", "width must be a finite number, got nan"),
-        ("--device gpu", "device must be 'auto' or one that is here, such as 'cpu', got 'gpu'"),
+        ("--device gpu", "device must be 'auto' or a device such as 'cpu' or 'cuda', got 'gpu'"),
         ("--threads 0", "threads must be 1 or greater, got 0"),
         ("--minutes nan", "minutes must be a finite number, got nan"),
         ("--work FILE/work", "FILE/work"),

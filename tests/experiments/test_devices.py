@@ -15,8 +15,9 @@ from course_utils.experiments.devices import (
     image_layout,
     torch_seed,
 )
+from course_utils.experiments.evaluation import mean_loss
 from course_utils.experiments.models import mlp
-from course_utils.experiments.training import mean_loss, train
+from course_utils.experiments.training import train
 
 CPU = torch.device("cpu")
 RNG = np.random.default_rng(0)

@@ -272,6 +272,9 @@ def test_a_ramp_may_start_at_a_loss_that_is_not_finite():
     )
 
 
+OTHERS = torch.optim.SGD(mlp((64, 10), seed=0).parameters(), lr=0.1)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -282,13 +285,19 @@ def test_a_ramp_may_start_at_a_loss_that_is_not_finite():
         ({"lr_max": 1e-6}, ValueError, "lr_max must be greater than lr_min = 1e-05, got 1e-06"),
         ({"steps": 1}, ValueError, "steps must be 2 or greater"),
         ({"optimizer": "sdg"}, ValueError, "optimizer must be one of 'sgd'.*got 'sdg'"),
-        ({"optimizer": lambda p: None}, TypeError, "optimizer must give a .*Optimizer, got None"),
-        ({"optimizer": torch.optim.LBFGS}, ValueError, "must not need a closure, got LBFGS"),
+        ({"optimizer": lambda p: None}, TypeError, "optimizer must return a .*Optimizer, got None"),
+        (
+            {"optimizer": torch.optim.LBFGS},
+            ValueError,
+            "step from one gradient, got LBFGS",
+        ),
         ({"batch_size": 2000}, ValueError, "batch_size must be at most 1000"),
         ({"loss": "l1"}, ValueError, "loss must be one of"),
         ({"smoothing": 1.0}, ValueError, r"smoothing must be in \[0, 1\), got 1.0"),
         ({"blow_up": 1.0}, ValueError, "blow_up must be greater than 1, got 1.0"),
         ({"seed": -1}, ValueError, "seed must be 0 or greater"),
+        ({"seed": 2**64}, ValueError, "seed must be less than"),
+        ({"optimizer": OTHERS}, ValueError, "optimizer must change the parameters that it is"),
     ],
 )
 def test_range_test_refuses(change, error, message):

@@ -9,8 +9,8 @@ from torch import nn
 
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.diagnostics import sharpness
+from course_utils.experiments.evaluation import LOSSES
 from course_utils.experiments.models import mlp
-from course_utils.experiments.training import LOSSES
 
 
 def exact_eigenvalues(model, x, y, loss):

@@ -16,15 +16,16 @@ from course_utils import optimizers, sampling
 from course_utils.experiments import training
 from course_utils.experiments.datasets import Data, Split, digits
 from course_utils.experiments.devices import best_device
-from course_utils.experiments.models import mlp
-from course_utils.experiments.sweep import sweep
-from course_utils.experiments.training import (
+from course_utils.experiments.evaluation import (
     accuracy,
     evaluate,
     half_squared_distance,
     mean_loss,
-    train,
 )
+from course_utils.experiments.models import mlp
+from course_utils.experiments.settings import OPTIMIZERS
+from course_utils.experiments.sweep import sweep
+from course_utils.experiments.training import train
 from course_utils.run import Run
 from course_utils.schedules import constant, cosine, exponential
 
@@ -211,7 +212,7 @@ def test_fused_kernels_change_the_last_digits_only(name):
     seen = {}
 
     def watch(params):
-        made = training.OPTIMIZERS[name](params)
+        made = OPTIMIZERS[name](params)
         seen["plain"] = made.defaults.get("fused")
         return made
 
@@ -231,7 +232,7 @@ def test_fused_is_asked_of_the_optimizer_where_the_device_has_it(monkeypatch):
             raise RuntimeError("`fused=True` requires all the params to be on another device")
         return torch.optim.Adam(params, lr=0.0, fused=fused)
 
-    monkeypatch.setitem(training.OPTIMIZERS, "adam", adam)
+    monkeypatch.setitem(OPTIMIZERS, "adam", adam)
     train(mlp(SIZES, seed=0), DATA, optimizer="adam", steps=1, fused=True)
     assert asked == [True]
     train(mlp(SIZES, seed=0), DATA, optimizer="adam", steps=1)
@@ -242,7 +243,7 @@ def test_fused_is_asked_of_the_optimizer_where_the_device_has_it(monkeypatch):
             raise RuntimeError("`fused=True` requires all the params to be on another device")
         return torch.optim.Adam(params, lr=0.0)
 
-    monkeypatch.setitem(training.OPTIMIZERS, "adam", nowhere)
+    monkeypatch.setitem(OPTIMIZERS, "adam", nowhere)
     assert train(mlp(SIZES, seed=0), DATA, optimizer="adam", steps=1, fused=True).steps == 1
 
 

@@ -343,7 +343,8 @@ def transformers(
     """
     import torch
 
-    from course_utils.experiments.training import accuracy, train
+    from course_utils.experiments.evaluation import accuracy
+    from course_utils.experiments.training import train
     from course_utils.lessons.lesson05.transformer import Transformer
 
     data, seeds = digits(), list(seeds)

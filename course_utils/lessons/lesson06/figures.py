@@ -16,7 +16,7 @@ from torch import nn
 from course_utils import validate, views
 from course_utils.experiments.cifar_runs import Result
 from course_utils.experiments.datasets import Data
-from course_utils.experiments.training import evaluate
+from course_utils.experiments.evaluation import evaluate
 from course_utils.views.explorer import Explorer
 from course_utils.views.figure import check_axes
 

@@ -23,9 +23,10 @@ from torch import nn
 from course_utils import validate
 from course_utils.experiments import files
 from course_utils.experiments.datasets import Data, digits
+from course_utils.experiments.evaluation import accuracy
 from course_utils.experiments.models import mlp
 from course_utils.experiments.sweep import Sweep, sweep
-from course_utils.experiments.training import accuracy, train
+from course_utils.experiments.training import train
 from course_utils.optimizers import Adam, GradientDescent
 from course_utils.run import read_json, write_atomically
 

@@ -9,8 +9,9 @@ import torch
 from course_utils import views
 from course_utils.experiments.cifar_runs import Plan, Result
 from course_utils.experiments.datasets import digits, synthetic_cifar100
+from course_utils.experiments.evaluation import evaluate
 from course_utils.experiments.models import mlp
-from course_utils.experiments.training import evaluate, train
+from course_utils.experiments.training import train
 from course_utils.lessons.lesson06 import figures
 
 PER_EPOCH = 4
