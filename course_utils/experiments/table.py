@@ -27,7 +27,7 @@ class Best:
 
     `edge` is "low" or "high" where the best rate is the smallest or largest one tried: then the
     grid ends too early and the answer is only "at most this" or "at least this". It is None inside
-    the grid, and where only one rate was tried.
+    the grid, and where only one rate was tried. `standard_error` is NaN where there is one seed.
     """
 
     index: int
