@@ -125,7 +125,8 @@ class Table:
 
         A rate at which a seed diverged or has no finite value never wins.
         """
-        index = int(np.argmin(self._scores(metric)))
+        order = np.argsort(self.lrs, kind="stable")  # of equal means the lowest rate, as in `basin`
+        index = int(order[np.argmin(self._scores(metric)[order])])
         found = estimate(self.metrics[metric][index])
         edge = self._edge(self.lrs[index], self.lrs[index])
         return Best(index, float(self.lrs[index]), found.mean, found.standard_error, edge)

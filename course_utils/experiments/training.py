@@ -227,6 +227,7 @@ class _State:
         wide = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
         self.loss = torch.full((settings.steps,), torch.nan, dtype=wide, device=device)
         self.grad_norm = self.loss.clone()
+        self.observed = -1  # where the observers were called last
         empty = np.full(len(settings.observe_at), np.nan)
         self.metrics = {name: empty.copy() for name in settings.observers}
         self.epoch, self.order = -1, None  # the epoch whose batches are at hand, and those
@@ -255,6 +256,7 @@ class _State:
         with evaluating(self.model):
             for name, observer in self.settings.observers.items():
                 self._note(name, column, observer(self.model))
+        self.observed = self.done
 
     def _note(self, name: str, column: int, found: Any) -> None:
         """Store what an observer returned; the first value decides the shape."""
@@ -349,7 +351,7 @@ class _State:
         lr = np.outer(self.rates, self.factors)  # what was asked for ...
         # ... and what ran; the log may be ahead by an update that was interrupted after its step.
         lr[: self.done] = _columns(self.log.lr)[: self.done, : len(self.factors)]
-        kept = np.array(s.observe_at) <= steps
+        kept = np.array(s.observe_at) < steps + (not interrupted or self.observed == steps)
         measured = {name: values[kept] for name, values in self.metrics.items()}
         grad_norm = self.grad_norm[:steps].cpu().numpy()
         final = s.data.train.take(slice(_FINAL_ROWS))  # who pressed stop does not want to wait
