@@ -31,7 +31,7 @@ PARTS = ("train", "validation", "test")
 # cache, and a group whose networks have all diverged ends early.
 _GROUP = 64
 _GROUP_FLOATS = 2**24  # 64 MB: wide networks on large batches train in smaller groups
-_CHECK_EVERY = 50  # updates
+_CHECK_EVERY = 50  # updates, between looks for NaN losses and for traces to forget
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Sweep:
 
     Args:
         schedules: R schedules.
-        lrs: shape (R,), the rate each was asked for, or the peak of a schedule that was given.
+        lrs: shape (R,), each number as it was given, or the peak of a schedule that was given.
         seeds: shape (S,).
         lr: shape (R, T), the rate used at each update, which is a float32.
         loss: shape (R, S, T), mean loss of the mini-batch before each update (no L2 term).
@@ -158,7 +158,8 @@ def sweep(
         progress: show a progress bar.
 
     Returns:
-        A `Sweep`. A network that diverges is marked, its record continues with NaN.
+        A `Sweep`, with `diverged` True where a network did. Once a loss is NaN it stays so; the
+        accuracy is then NaN or that of a constant answer: ask `diverged` first.
 
     Example:
         >>> result = sweep([0.001, 0.1, 1000.0], seeds=[0, 1], steps=100)
@@ -180,25 +181,26 @@ def sweep(
     optimizer = _check_optimizer(optimizer)
     batch_size, steps = sampling.resolve_steps(len(data.train), batch_size, steps, epochs)
     evaluate_at = sampling.evaluation_steps(steps, evaluate_every, "evaluate_every")
-    schedules, peaks, lr = _check_rates(lrs, schedule, steps)
+    schedules, peaks, lr = _resolve_rates(lrs, schedule, steps)
 
     shape = (len(lr), len(seeds))
     record = {name: np.full((*shape, steps), np.nan, np.float32) for name in ("loss", "grad_norm")}
     record["final_loss"] = np.full(shape, np.nan)
     for name in (f"{part}_{what}" for part in parts for what in ("loss", "accuracy")):
         record[name] = np.full((*shape, len(evaluate_at)), np.nan)
-    problem = _Problem(data, batch_size)
-    per_group = max(1, _group_size(sizes, batch_size) // len(seeds))
+    prepared = _Prepared(data, batch_size)
+    rates_per_group = max(1, _group_size(sizes, batch_size) // len(seeds))
     with progress_bar(progress, total=len(lr) * steps) as bar:
-        for first in range(0, len(lr), per_group):
-            rows = slice(first, first + per_group)
+        for first in range(0, len(lr), rates_per_group):
+            rows = slice(first, first + rates_per_group)
             networks = Networks(len(lr[rows]), seeds, sizes, activation, loss, l2)
             rule = copy.deepcopy(optimizer)
             rule.reset()
-            part_of_record = {name: values[rows] for name, values in record.items()}  # views
+            group_record = {name: values[rows] for name, values in record.items()}  # views
             with np.errstate(all="ignore"):  # divergence is a result, not a warning
-                _train(networks, problem, rule, lr[rows], evaluate_at, part_of_record, bar)
+                _train(networks, prepared, rule, lr[rows], evaluate_at, group_record, bar)
 
+    # What this leaves in the record are the metrics.
     whole = {name: record.pop(name) for name in ("loss", "grad_norm", "final_loss")}
     return Sweep(
         schedules=tuple(schedules),
@@ -224,7 +226,7 @@ def sweep(
 
 def _train(
     networks: Networks,
-    problem: _Problem,
+    prepared: _Prepared,
     optimizer: Any,
     lr: np.ndarray,
     evaluate_at: Sequence[int],
@@ -235,11 +237,11 @@ def _train(
     shape, steps = networks.shape, lr.shape[1]
     rates = np.repeat(lr, shape[1], axis=0)  # (R*S, T)
     columns = {step: column for column, step in enumerate(evaluate_at)}
-    batches = problem.batches(networks.seeds)
+    batches = prepared.batches(networks.seeds)
     params = networks.initial()
     for t in range(steps):
         if t in columns:
-            _evaluate(networks, problem, params, record, columns[t])
+            _evaluate(networks, prepared, params, record, columns[t])
         loss, gradient = networks.loss_and_gradient(params, *next(batches))
         record["loss"][..., t] = loss
         record["grad_norm"][..., t] = np.sqrt(np.vecdot(gradient, gradient)).reshape(shape)
@@ -250,16 +252,16 @@ def _train(
             if np.isnan(loss).all():  # no update can change that: the rest of the record stays NaN
                 bar.update(len(lr) * (steps - t - 1))
                 break
-    _evaluate(networks, problem, params, record, columns[steps])
+    _evaluate(networks, prepared, params, record, columns[steps])
     if "train_loss" in record:
         record["final_loss"][:] = record["train_loss"][..., -1]
     else:
-        record["final_loss"][:], _ = networks.evaluate(params, *problem.parts["train"])
+        record["final_loss"][:], _ = networks.evaluate(params, *prepared.parts["train"])
 
 
 def _evaluate(
     networks: Networks,
-    problem: _Problem,
+    prepared: _Prepared,
     params: np.ndarray,
     record: dict[str, np.ndarray],
     column: int,
@@ -267,7 +269,7 @@ def _evaluate(
     """Measure the networks on the parts that the record asks for."""
     for part in PARTS:
         if f"{part}_loss" in record:
-            loss, accuracy = networks.evaluate(params, *problem.parts[part])
+            loss, accuracy = networks.evaluate(params, *prepared.parts[part])
             record[f"{part}_loss"][..., column] = loss
             record[f"{part}_accuracy"][..., column] = accuracy
 
@@ -298,7 +300,7 @@ def _diverged(loss: np.ndarray, grad_norm: np.ndarray, final_loss: np.ndarray) -
         return ~finite | (final_loss > DIVERGENCE_RATIO * loss[..., 0])
 
 
-class _Problem:
+class _Prepared:
     """The data as the networks want it: float32 inputs with a last column of ones."""
 
     def __init__(self, data: Data, batch_size: int) -> None:
@@ -328,7 +330,7 @@ def _with_ones(split: Split) -> np.ndarray:
     return np.concatenate([flat, np.ones((len(flat), 1), dtype=np.float32)], axis=1)
 
 
-def _check_rates(
+def _resolve_rates(
     lrs: Iterable[float | Schedule], schedule: Callable[[float], Schedule], steps: int
 ) -> tuple[list[Schedule], np.ndarray, np.ndarray]:
     """The R schedules, the rate asked for or the peak of each (R,), and the rates used (R, T)."""

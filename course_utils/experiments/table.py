@@ -1,7 +1,8 @@
-"""What one method reached at R learning rates from S seeds: its best rate, its basin, an interval.
+"""What one method reached at R learning rates from S seeds: its best rate, its basin, differences.
 
 A comparison is a dictionary of tables, one per method (schedule, batch size, decay, ...): each is
-judged at its *own* best rate. `save` and `load` keep such a dictionary in a file.
+judged at its *own* best rate. `save` and `load` keep such a dictionary in a file. For the interval
+of a mean over seeds see `intervals.estimate`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Best:
     """The rate with the best mean over seeds; usable as an index (`table.lrs[best]`).
 
     `edge` is "low" or "high" where the best rate is the smallest or largest one tried: then the
-    grid ends too early and the answer is only "at most this" or "at least this".
+    grid ends too early and the answer is only "at most this" or "at least this". It is None inside
+    the grid, and where only one rate was tried. `standard_error` is NaN where there is one seed.
     """
 
     index: int
@@ -47,7 +49,7 @@ class Basin:
     """The rates around the best that are nearly as good; unpacks into (low, high, decades).
 
     `edge` is "low", "high" or "both" where the basin reaches the end of the grid, so that its
-    width is a lower bound.
+    width is a lower bound; else None, as where only one rate was tried.
     """
 
     low: float
@@ -72,7 +74,7 @@ class Table:
         seeds: shape (S,).
         metrics: name -> shape (R, S). "accuracy" and "..._accuracy" are better when larger, every
             other metric when smaller. Not finite where there is no such number.
-        diverged: shape (R, S); None where no run did.
+        diverged: shape (R, S), True where a run did; None if none did.
         meta: what was run, in plain JSON types.
 
     Example:
@@ -101,8 +103,8 @@ class Table:
                 raise TypeError(f"{name} must be a dictionary with strings as keys, got {value!r}")
         shape = len(lrs), len(seeds)
         metrics = {k: _cells(f"metrics[{k!r}]", v, shape) for k, v in self.metrics.items()}
-        none = np.zeros(shape) if self.diverged is None else self.diverged
-        diverged = _cells("diverged", none, shape)
+        marks = np.zeros(shape) if self.diverged is None else self.diverged
+        diverged = _cells("diverged", marks, shape)
         if not np.isin(diverged, (0, 1)).all():
             raise ValueError(f"diverged must hold True and False only, got {self.diverged!r}")
         clean = {"lrs": lrs, "seeds": seeds, "metrics": metrics, "diverged": diverged.astype(bool)}
@@ -123,7 +125,8 @@ class Table:
 
         A rate at which a seed diverged or has no finite value never wins.
         """
-        index = int(np.argmin(self._scores(metric)))
+        order = np.argsort(self.lrs, kind="stable")  # of equal means the lowest rate, as in `basin`
+        index = int(order[np.argmin(self._scores(metric)[order])])
         found = estimate(self.metrics[metric][index])
         edge = self._edge(self.lrs[index], self.lrs[index])
         return Best(index, float(self.lrs[index]), found.mean, found.standard_error, edge)
@@ -178,8 +181,8 @@ class Table:
                 raise TypeError(f"{name} must be a list, got {values!r}")
         rows = list(range(len(self.lrs)) if lrs is None else map(self._row, lrs))
         places = {int(seed): place for place, seed in enumerate(self.seeds)}
-        seeds = places if seeds is None else seeds
-        columns = [places[validate.one_of("seeds", seed, places)] for seed in seeds]
+        wanted = list(places) if seeds is None else seeds
+        columns = [places[validate.one_of("seeds", seed, places)] for seed in wanted]
         cells = np.ix_(rows, columns)
         metrics = {name: values[cells] for name, values in self.metrics.items()}
         return Table(self.lrs[rows], self.seeds[columns], metrics, self.diverged[cells], self.meta)
@@ -258,7 +261,7 @@ def load(path: str | PathLike[str]) -> dict[str, Table]:
 
 
 def _drawn_anew(file: str, name: str, table: Table) -> Table:
-    if len(table.seeds) == 1:
+    if len(table.seeds) == 1:  # nothing to draw from: `make audit` lists the tables it cannot try
         audit.report(f"{file}: {name}")
         return table
     columns = audit.draw(file, table.seeds)

@@ -30,11 +30,7 @@ from course_utils.experiments.evaluation import (
 )
 from course_utils.experiments.progress_bar import progress_bar
 from course_utils.experiments.recorder import record_rates
-from course_utils.experiments.settings import (
-    Settings,
-    build_optimizer,
-    group_factors,
-)
+from course_utils.experiments.settings import Settings, build_optimizer, group_factors
 from course_utils.run import Run
 from course_utils.schedules import Schedule
 
@@ -70,12 +66,14 @@ def train(
 
     .. math:: w_{t+1} = w_t - \eta_t\, d_t(\nabla \ell_t + 2\lambda W), \quad \eta_t = s(t)
 
+    Here s is `schedule`, d_t the rule of `optimizer`, and W the weights that `l2` (lambda) acts on.
     The batches are `sampling.batch_order(n, batch_size, steps, seed)`, the same as in `sweep`.
     The data lie on the device; images and convolutions have the layout that is faster there.
     Pressing stop finishes the update and returns what was recorded so far, with
-    `meta["interrupted"]` True. A loss that is NaN ends the training; the rest of the record is NaN.
-    A model in evaluation mode is trained in training mode; in one that is in training mode, parts
-    that were frozen stay frozen. Afterwards all modes are as before.
+    `meta["interrupted"]` True. A loss that is NaN ends the training at the next `checkpoint_every`
+    (with or without a file); the rest of the record is NaN, its rates those that were asked for.
+    A model in evaluation mode is put in training mode, whole; in one that is in training mode
+    already, modules that you put in evaluation mode stay so. Afterwards all modes are as before.
 
     Args:
         model: any classifier that maps a batch of `data.train.x` to (N, classes) logits.
@@ -128,7 +126,7 @@ def train(
         >>> run.steps, bool(run.loss[0] > run.final_loss)
         (20, True)
     """
-    given = locals()
+    given = locals()  # the arguments, for nothing stands before this line
     chosen = Settings(**{f.name: given[f.name] for f in fields(Settings) if f.init})
     params = trainable(model)
     validate.boolean("progress", progress)
@@ -152,14 +150,14 @@ def _loop(state: _State, progress: bool) -> bool:
         try:
             for t in range(state.done, s.steps):
                 if t % s.checkpoint_every == 0:
-                    if state.died:
+                    if state.died:  # asked seldom: reading a loss from a GPU waits for it
                         return False
                     state.save()
                 if stop or state.out_of_time:
                     state.save()
                     return True
                 state.observe()
-                state.whole = False
+                state.in_update = True
 
                 for group, factor in zip(optimizer.param_groups, state.factors):
                     group["lr"] = float(state.rates[t] * factor)
@@ -182,12 +180,12 @@ def _loop(state: _State, progress: bool) -> bool:
                         g.mul_((s.clip / norm).clamp(max=1))
                 optimizer.step()
 
-                state.done, state.whole = t + 1, True
+                state.done, state.in_update = t + 1, False
                 bar.update()
             state.observe()
             state.save()
-        except KeyboardInterrupt:
-            if state.whole:  # what an update has begun is no state to go on from
+        except KeyboardInterrupt:  # stop was pressed twice, or where it cannot be noted
+            if not state.in_update:  # else only some of the weights may have moved: do not save
                 state.save()
             return True
         finally:
@@ -216,18 +214,19 @@ class _State:
         with torch.no_grad(), evaluating(model):  # before any work: does it fit?
             logits(model, self.examples.batch(slice(2))[0], settings.data.classes)
         self.done = 0  # complete updates
-        self.whole = True  # no update has begun that is not complete
-        self.saved = -1
+        self.in_update = False  # between two updates model, optimizer and record belong together
+        self.saved = -1  # what `done` was when it was last written
         # On the device, because reading a number from a GPU at every update would slow it down.
         wide = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
         self.loss = torch.full((settings.steps,), torch.nan, dtype=wide, device=device)
         self.grad_norm = self.loss.clone()
+        self.observed = -1  # where the observers were called last
         empty = np.full(len(settings.observe_at), np.nan)
         self.metrics = {name: empty.copy() for name in settings.observers}
-        self.epoch, self.order = -1, None
+        self.epoch, self.order = -1, None  # the epoch whose batches are at hand, and those
         self.started = time.perf_counter()
-        self.seconds_before = 0.0  # in the calls before this one ...
-        self.first = 0  # ... which made so many updates
+        self.seconds_before, self.done_before = 0.0, 0  # by earlier calls, of which this is resumed
+        # `_loop` adds `log`, the rates that ran.
 
     def batches(self, t: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The batches of update t; the full batch is one in the order of the data."""
@@ -250,6 +249,7 @@ class _State:
         with evaluating(self.model):
             for name, observer in self.settings.observers.items():
                 self._note(name, column, observer(self.model))
+        self.observed = self.done
 
     def _note(self, name: str, column: int, found: Any) -> None:
         """Store what an observer returned; the first value decides the shape."""
@@ -311,7 +311,7 @@ class _State:
         self.start = state["start"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.done = self.first = state["done"]
+        self.done = self.done_before = state["done"]
         self.log.extend(_columns(state["rates"]).tolist())
         self.loss.copy_(state["loss"])
         self.grad_norm.copy_(state["grad_norm"])
@@ -330,7 +330,7 @@ class _State:
     def out_of_time(self) -> bool:
         """Whether this call has taken as long as it may; it makes one update at least."""
         spent = time.perf_counter() - self.started
-        return spent >= self.settings.max_seconds and self.done > self.first
+        return spent >= self.settings.max_seconds and self.done > self.done_before
 
     @property
     def died(self) -> bool:
@@ -341,9 +341,10 @@ class _State:
         """The `Run`: cut after the last complete update if the user pressed stop."""
         s = self.settings
         steps = self.done if interrupted else s.steps
-        lr = np.outer(self.rates, self.factors)  # what is asked for, where a training has died
+        lr = np.outer(self.rates, self.factors)  # what was asked for ...
+        # ... and what ran; the log may be ahead by an update that was interrupted after its step.
         lr[: self.done] = _columns(self.log.lr)[: self.done, : len(self.factors)]
-        kept = np.array(s.observe_at) <= steps
+        kept = np.array(s.observe_at) < steps + (not interrupted or self.observed == steps)
         measured = {name: values[kept] for name, values in self.metrics.items()}
         grad_norm = self.grad_norm[:steps].cpu().numpy()
         final = s.data.train.take(slice(_FINAL_ROWS))  # who pressed stop does not want to wait

@@ -52,6 +52,8 @@ def test_best_says_its_standard_error_and_when_the_grid_ends_too_early():
     unsorted = make(lrs=(1.0, 0.01, 0.1), means=(0.4, 0.5, 0.3))
     assert unsorted.best("test_loss").lr == 0.1 and unsorted.best("test_loss").edge is None
     assert make(lrs=[0.1], means=[0.5]).best("test_loss").edge is None
+    tie = make(lrs=(1.0, 0.01, 0.1), means=(0.1, 0.1, 5.0))
+    assert tie.best("test_loss").lr == tie.basin("test_loss", 0).low == 0.01
 
 
 @pytest.mark.parametrize("bad", [NAN, INF, -INF])

@@ -341,6 +341,15 @@ def test_pressing_stop_keeps_what_was_recorded():
     assert run.steps == 7
     np.testing.assert_array_equal(run.loss, whole.loss[:7])
     assert np.isfinite(run.final_loss)
+    assert run.metrics["step"].tolist() == list(range(7))  # nothing that was not measured
+
+
+def test_a_stop_by_the_clock_has_no_metrics_of_a_step_that_was_not_observed():
+    seen = {"weight": lambda model: float(model[0].weight[0, 0].detach())}
+    settings = {"steps": 50, "observers": seen, "observe_every": 1}
+    run = train(mlp(SIZES, seed=0), DATA, max_seconds=1e-9, **settings)
+    assert run.steps == 1 and run.metrics["step"].tolist() == [0]
+    assert np.isfinite(run.metrics["weight"]).all()
 
 
 RESUMABLE = {
