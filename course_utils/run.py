@@ -1,4 +1,4 @@
-"""The flight recorder: what happened at every update of one training run.
+"""The record of one training run: what happened at every update.
 
 A rate that is *named* is not always the rate that *ran*. So every function of the course that
 trains anything returns a `Run`, and every figure and every claim is made from its arrays.

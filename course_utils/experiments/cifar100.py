@@ -304,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=COMMAND, description=(__doc__ or "").partition("\n\n")[0])
     option = parser.add_argument
     option("--data", metavar="FOLDER", help="where CIFAR-100 is or is to be put (a cache folder)")
-    option("--work", default="notebooks/data/cifar_study", help="for checkpoints")
+    option("--work", default="notebooks/data/checkpoints", help="for checkpoints")
     option("--results", default="notebooks/results", help="for 06_<group>.json")
     option(
         "--only", nargs="+", choices=GROUPS, default=GROUPS, metavar="GROUP", help=", ".join(GROUPS)

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from course_utils import validate
+from course_utils.experiments.table import higher_is_better
 from course_utils.views.figure import (
     BLACK,
     BLUE,
@@ -85,7 +86,7 @@ def sensitivity_curve(
     ax.plot(lrs, mean, label=as_label(label), gid=_CURVE, **style)
     if values.shape[1] > 1:
         ax.fill_between(lrs, low, high, color=color(index), alpha=0.2, lw=0)
-    _crosses(ax, lrs[~feasible], index, label, higher_is_better="accuracy" in metric)
+    _crosses(ax, lrs[~feasible], index, label, higher_is_better(metric))
     if tolerance is not None:
         _basin(ax, sweep, metric, tolerance, index)
     ax.set(xlabel=RATE_LABEL, ylabel=_in_words(metric))
@@ -112,14 +113,12 @@ def _cells(sweep: Any, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return lrs[order], np.where(bad, 0.0, values)[order], bad[order]
 
 
-def _crosses(
-    ax: Axes, lrs: np.ndarray, index: int, label: str | None, higher_is_better: bool
-) -> None:
+def _crosses(ax: Axes, lrs: np.ndarray, index: int, label: str | None, from_below: bool) -> None:
     """Red crosses on the edge where bad values lie, one row per method, with its name beside it."""
     if not len(lrs):
         return
     height = 0.04 + 0.07 * index
-    height = height if higher_is_better else 1 - height
+    height = height if from_below else 1 - height
     known = any(line.get_label() == _DIVERGED for line in ax.lines)
     ax.plot(
         lrs,
@@ -153,7 +152,7 @@ def _basin(ax: Axes, sweep: Any, metric: str, tolerance: float, index: int) -> N
         return
     shade = color(index)
     ax.axvspan(low, high, color=shade, alpha=0.08, lw=0, zorder=0)
-    height = (0.02 if "accuracy" in metric else 0.75) + 0.15 * index
+    height = (0.02 if higher_is_better(metric) else 0.75) + 0.15 * index
     transform = ax.get_xaxis_transform()
     arrow = {"arrowstyle": "<->", "color": shade, "lw": 1.8, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", (low, height), (high, height), xycoords=transform, arrowprops=arrow)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from course_utils import views
-from course_utils.experiments import cifar100 as cifar_study
+from course_utils.experiments import cifar100 as experiment
 from course_utils.experiments import cifar_plans, cifar_runs
 from course_utils.experiments.cifar100 import (
     fingerprint,
@@ -48,12 +48,12 @@ def tiny_cnn(seed, width=1.0):
 
 def shrink(set_to):
     """A network and batches that fit the synthetic data."""
-    set_to(cifar_study, "SevenLayerCNN", tiny_cnn)
-    set_to(cifar_study, "BATCH_SIZE", 8)
+    set_to(experiment, "SevenLayerCNN", tiny_cnn)
+    set_to(experiment, "BATCH_SIZE", 8)
     set_to(cifar_plans, "HELD_OUT", 16)
     set_to(cifar_plans, "SHORT", 10)
     set_to(cifar_plans, "LONG", 20)
-    set_to(cifar_study, "PROBE", 16)
+    set_to(experiment, "PROBE", 16)
 
 
 @pytest.fixture(autouse=True)
@@ -197,7 +197,7 @@ def test_a_run_is_the_training_that_its_plan_names(root):
 
 
 def test_long_epochs_are_thinned_to_ten_points_each(root, monkeypatch):
-    monkeypatch.setattr(cifar_study, "BATCH_SIZE", 2)  # 24 updates per epoch
+    monkeypatch.setattr(experiment, "BATCH_SIZE", 2)  # 24 updates per epoch
     data = cifar100(root)
     found = record_run(Plan("article", 0.01, 0, epochs=2), data)
     run = train(tiny_cnn(0), data, optimizer="adam", schedule=0.01, epochs=2, batch_size=2)
@@ -207,7 +207,7 @@ def test_long_epochs_are_thinned_to_ten_points_each(root, monkeypatch):
 
 
 def test_points_do_not_straddle_epochs(root, monkeypatch):
-    monkeypatch.setattr(cifar_study, "BATCH_SIZE", 2)
+    monkeypatch.setattr(experiment, "BATCH_SIZE", 2)
     data = cifar100(root, n_validation=2)  # 23 updates per epoch, points of 2, 2, ..., 1
     found = record_run(Plan("rates", 0.01, 0, epochs=2, held_out=2), data)
     run = train(tiny_cnn(0), data, optimizer="adam", schedule=0.01, epochs=2, batch_size=2)
@@ -241,7 +241,7 @@ def test_the_kept_part_of_a_run_is_judged_by_itself(loss, diverged, final):
     run = Run(
         lr=np.ones(5), loss=loss, grad_norm=loss, final_loss=loss[-1], metrics={"step": [0, 2, 4]}
     )
-    part = cifar_study._first(run, 2)
+    part = experiment._first(run, 2)
     assert part.steps == 2 and part.metrics["step"].tolist() == [0, 2]
     assert part.diverged == diverged
     np.testing.assert_equal(part.final_loss, final)
@@ -336,7 +336,7 @@ def test_the_record_gives_back_what_was_run(whole, root):
 
 
 def test_what_is_made_is_not_made_again(whole, root, monkeypatch):
-    monkeypatch.setattr(cifar_study, "record_run", lambda *args, **kwargs: pytest.fail("again"))
+    monkeypatch.setattr(experiment, "record_run", lambda *args, **kwargs: pytest.fail("again"))
     assert record(
         root, work=whole[0] / "other", results=whole[0] / "results", epochs=1, seeds=1,
         precision="bfloat16",
@@ -390,7 +390,7 @@ def test_a_file_keeps_what_is_in_it_and_the_longer_of_two_recordings(tmp_path):
 
 
 def test_other_images_are_refused_before_a_run_is_made(root, tmp_path, monkeypatch):
-    monkeypatch.setattr(cifar_study, "record_run", lambda *args, **kwargs: pytest.fail("trained"))
+    monkeypatch.setattr(experiment, "record_run", lambda *args, **kwargs: pytest.fail("trained"))
     add(tmp_path / "06_dead.json", [made(Plan("dead", 0.1, 0, 2))])
     with pytest.raises(ValueError, match="results must hold runs on the same images"):
         record(root, work=tmp_path / "w", results=tmp_path, groups=["sharpness"])
@@ -415,18 +415,18 @@ def test_the_recorded_files_of_the_lesson_say_their_precision():
 KILLED = """
     import os, sys
     sys.path[:0] = {paths!r}
-    from course_utils.experiments import cifar100 as cifar_study
+    from course_utils.experiments import cifar100 as experiment
     from test_cifar100 import shrink
 
     shrink(setattr)
-    real, calls = cifar_study.evaluate, []
+    real, calls = experiment.evaluate, []
     def die(model, split):
         calls.append(1)
         if len(calls) == 8:  # in the second run, after its second epoch
             os._exit(9)
         return real(model, split)
-    cifar_study.evaluate = die
-    cifar_study.record({root!r}, work={work!r}, results={results!r}, epochs=3,
+    experiment.evaluate = die
+    experiment.record({root!r}, work={work!r}, results={results!r}, epochs=3,
                        groups=["article"], seeds=1, device="cpu")
 """
 
@@ -487,7 +487,7 @@ def test_the_whole_epochs_of_a_stopped_run_are_those_of_a_shorter_one(root, tmp_
 
 def test_parts_are_published_and_gone_on_with(root, tmp_path, monkeypatch):
     settings = {"results": tmp_path / "results", "groups": ["article"], "seeds": 1, "epochs": 3}
-    real, updates = cifar_study.record_run, []
+    real, updates = experiment.record_run, []
 
     def stopped(plan, data, *, max_seconds, **options):
         updates.append(1)
@@ -496,14 +496,14 @@ def test_parts_are_published_and_gone_on_with(root, tmp_path, monkeypatch):
     def published():
         return [r.epochs for r in load(tmp_path / "results" / "06_article.json")]
 
-    monkeypatch.setattr(cifar_study, "record_run", stopped)
+    monkeypatch.setattr(experiment, "record_run", stopped)
     while len(updates) < 14:
         assert not record(root, work=tmp_path / "a", minutes=1, **settings)
     assert published() == [2] and len(left(tmp_path / "results", ["article"], 3, 1)) == 5
     for _ in range(8):  # from another folder, where this run is not as far yet
         record(root, work=tmp_path / "b", minutes=1, **settings)
     assert published() == [2]
-    monkeypatch.setattr(cifar_study, "record_run", real)
+    monkeypatch.setattr(experiment, "record_run", real)
     assert record(root, work=tmp_path / "b", **settings)
     assert published() == [3] * 5
 
@@ -559,7 +559,7 @@ def test_pressing_stop_says_how_to_go_on(root, tmp_path, capsys, monkeypatch):
     def stop(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cifar_study, "record_run", stop)
+    monkeypatch.setattr(experiment, "record_run", stop)
     command = ["--data", str(root), "--work", str(tmp_path / "w"), "--results", str(tmp_path / "r")]
     assert main(command) == 1
     assert "the same command goes on" in capsys.readouterr().out

@@ -23,7 +23,7 @@ from course_utils import views
 from course_utils.course import checkup, claims, exercises, progress
 from course_utils.descent import descend
 from course_utils.experiments.sweep import sweep
-from course_utils.lessons.lesson07 import figures as choice_views
+from course_utils.lessons.lesson07 import figures as lesson07
 from course_utils.lessons.lesson07.weight_decay import Map
 from course_utils.optimizers import Adam, GradientDescent
 from course_utils.problems import quadratic
@@ -250,7 +250,7 @@ def test_pale_words_and_lines_are_noticed() -> None:
 def test_numbers_on_a_colored_map_can_be_read() -> None:
     loss = np.linspace(0.0, 1.2, 60).reshape(12, 5, 1)
     axes = np.geomspace(0.01, 1, 12), np.geomspace(0.01, 1, 5)
-    ax = choice_views.decay_map(views.subplots()[1], Map("AdamW", *axes, loss, loss, loss, {}))
+    ax = lesson07.decay_map(views.subplots()[1], Map("AdamW", *axes, loss, loss, loss, {}))
     (image,) = ax.images
     for words, value in zip(ax.texts, loss.flat, strict=True):
         assert contrast(words.get_color(), image.cmap(image.norm(value))) >= TEXT, value

@@ -1,4 +1,4 @@
-"""The Rosetta table: the same schedule in TensorFlow 1, Keras 3, PyTorch and optax.
+"""The table of libraries: the same schedule in TensorFlow 1, Keras 3, PyTorch and optax.
 
 Every row is data that can be checked, and is: `Version.code` is what a user of that library
 writes, its rates equal `Row.schedule` (up to the step `Version.until`), and `Version.naive` is the

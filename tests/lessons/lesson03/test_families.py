@@ -9,7 +9,7 @@ import pytest
 
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.sweep import sweep
-from course_utils.lessons.lesson03 import families as decay_study
+from course_utils.lessons.lesson03 import families as module
 from course_utils.lessons.lesson03.families import (
     NOISY,
     compare,
@@ -90,7 +90,7 @@ def test_compare_is_a_sweep_of_the_network_that_it_names():
         epochs=2,
         evaluate_on=parts,
     )
-    for key in decay_study.METRICS:
+    for key in module.METRICS:
         np.testing.assert_array_equal(got.metrics[key][0], table.final(key))
 
 
@@ -113,18 +113,18 @@ def test_a_record_can_be_written_and_read(tmp_path, monkeypatch):
     short = {"rates": (0.1, 1e30), "seeds": [0, 1], "epochs": 1}
     run, per_epoch = compare, per_epoch_decay
     monkeypatch.setattr(
-        decay_study, "compare", lambda **options: run(["constant", "cosine"], **short, **options)
+        module, "compare", lambda **options: run(["constant", "cosine"], **short, **options)
     )
-    monkeypatch.setattr(decay_study, "per_epoch_decay", lambda n: per_epoch(2, seeds=[0], epochs=2))
+    monkeypatch.setattr(module, "per_epoch_decay", lambda n: per_epoch(2, seeds=[0], epochs=2))
     record(tmp_path / "study.json")
     kept = load(tmp_path / "study.json")
     assert set(kept.comparisons) == {(noise, split) for noise in (0.0, 0.1) for split in (0, 1, 2)}
     fresh = run(["constant", "cosine"], **short, noise=0.1, split=2)
-    for key in decay_study.METRICS:
+    for key in module.METRICS:
         np.testing.assert_allclose(
             kept.comparisons[0.1, 2].metrics[key][:, 0], fresh.metrics[key][:, 0], rtol=1e-3
         )
-    assert kept.provenance["command"] == decay_study.COMMAND and len(kept.per_epoch) == 4
+    assert kept.provenance["command"] == module.COMMAND and len(kept.per_epoch) == 4
     assert np.isnan(kept.comparisons[0.0, 0].metrics["train_loss"][:, 1]).all()  # 1e30 diverges
 
 
@@ -150,7 +150,7 @@ def test_the_record_is_complete_and_no_family_is_judged_at_the_edge_of_its_grid(
     for comparison in study.comparisons.values():
         assert comparison.names == tuple(families()) and comparison.meta["seeds"] == list(range(10))
         assert not any(comparison.on_edge(name) for name in comparison.names)
-        np.testing.assert_allclose(comparison.rates, decay_study.RATES)
+        np.testing.assert_allclose(comparison.rates, module.RATES)
 
 
 @pytest.mark.parametrize("split", [0, 1, 2])

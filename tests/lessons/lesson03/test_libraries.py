@@ -1,4 +1,4 @@
-"""The code in the Rosetta table is run: PyTorch's here, the others' as recorded."""
+"""The code in the table of libraries is run: PyTorch's here, the others' as recorded."""
 
 import inspect
 import json
@@ -15,7 +15,7 @@ from torch.optim import lr_scheduler
 from course_utils.lessons.lesson03 import libraries
 from course_utils.schedules import ReduceOnPlateau, inverse_time, noisy_linear_cosine
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "rosetta.json"
+GOLDEN = Path(__file__).parents[2] / "golden" / "libraries.json"
 RECORD = json.loads(GOLDEN.read_text(encoding="utf-8"))
 STEPS = 41
 PLATEAU_METRICS = [1.0] * 8  # of each epoch: it never improves
@@ -38,7 +38,7 @@ def rates(name, library, naive=False):
     if library == "torch":
         return torch_rates(code, libraries.row(name))
     entry = RECORD["rows"][name][library]
-    assert entry["naive" if naive else "code"] == code, "run tests/golden/make_rosetta.py again"
+    assert entry["naive" if naive else "code"] == code, "run tests/golden/make_libraries.py again"
     return np.array(entry["naive_rates" if naive else "rates"])
 
 

@@ -1,9 +1,9 @@
-"""Run the Rosetta table's TensorFlow, Keras and optax code and write `libraries.json`.
+"""Run the TensorFlow, Keras and optax code of lesson 3's table and write `libraries.json`.
 
 The course depends on none of them: run this from the repository root in a throw-away environment,
 
     python -m venv tf && tf/bin/pip install tensorflow-cpu optax
-    PYTHONPATH=. tf/bin/python tests/golden/make_rosetta.py
+    PYTHONPATH=. tf/bin/python tests/golden/make_libraries.py
 
 For every row it evaluates the code in the table itself (so that the table cannot say one thing and
 the record another) at steps 0 to 40, and notes the defaults of every function that is called.
@@ -33,7 +33,7 @@ from course_utils.lessons.lesson03 import libraries
 jax.config.update("jax_enable_x64", True)
 STEPS = 41
 PLATEAU_METRICS = [1.0] * 8  # of each epoch: it never improves
-TARGET = Path(__file__).with_name("rosetta.json")
+TARGET = Path(__file__).with_name("libraries.json")
 NAMES = {
     "tf1": vars(tf.compat.v1.train),
     "keras3": {
@@ -46,7 +46,7 @@ NAMES = {
 
 def main() -> None:
     versions = {"tf1": tf.__version__, "keras3": keras.__version__, "optax": optax.__version__}
-    record = {"versions": versions, "made_by": "tests/golden/make_rosetta.py", "rows": {}}
+    record = {"versions": versions, "made_by": "tests/golden/make_libraries.py", "rows": {}}
     for row in libraries.ROWS:
         record["rows"][row.name] = {
             library: evaluate(row, library, version)
