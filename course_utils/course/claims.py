@@ -19,8 +19,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from course_utils import validate
 from course_utils.views import tables
 
@@ -252,14 +250,14 @@ def trial(
         ✔ holds
     """
     _of_kind("trial", get(id), "C")
-    as_stated = _boolean("as_stated", as_stated)
+    as_stated = validate.boolean("as_stated", as_stated)
     evidence = _text("evidence", evidence)
     condition, under_condition = "", False
     if only_if is not None:
         if not isinstance(only_if, tuple) or len(only_if) != 2:
             raise TypeError(f"only_if must be a pair (text, bool), got {only_if!r}")
         condition = _text("only_if[0]", only_if[0])
-        under_condition = _boolean("only_if[1]", only_if[1])
+        under_condition = validate.boolean("only_if[1]", only_if[1])
     if as_stated:
         return _box([id], HOLDS, evidence)
     if under_condition:
@@ -416,12 +414,6 @@ def _of_kind(function: str, claim: Claim, kinds: str) -> None:
     if claim.kind not in kinds:
         allowed = ", ".join(f"{kind} ({KINDS[kind]})" for kind in kinds)
         raise ValueError(f"{function} takes ids of kind {allowed}, got {claim.id!r}")
-
-
-def _boolean(name: str, value: Any) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r} ({type(value).__name__})")
-    return bool(value)
 
 
 def _text(name: str, value: Any, empty_allowed: bool = False) -> str:

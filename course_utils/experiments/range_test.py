@@ -241,7 +241,7 @@ def _restored(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[No
         optimizer.load_state_dict(state)
 
 
-def minimum_over_ten(test: RangeTest, divisor: float = 10.0) -> float:
+def minimum_over_ten(test: RangeTest) -> float:
     r"""Return the rate of the smallest smoothed loss, divided by 10.
 
     .. math:: \eta = \eta_{t^*} / 10, \qquad t^* = \arg\min_t s_t
@@ -251,7 +251,6 @@ def minimum_over_ten(test: RangeTest, divisor: float = 10.0) -> float:
 
     Args:
         test: what `range_test` or `ramp` returned.
-        divisor: the ten.
 
     Raises:
         ValueError: if the loss never fell, so that there is nothing to read (all three rules).
@@ -264,9 +263,8 @@ def minimum_over_ten(test: RangeTest, divisor: float = 10.0) -> float:
         >>> minimum_over_ten(test)
         0.01
     """
-    divisor = validate.positive("divisor", divisor)
     lr, smoothed = _readable(test)
-    return float(lr[smoothed.argmin()] / divisor)
+    return float(lr[smoothed.argmin()] / 10)
 
 
 def steepest(test: RangeTest, skip: int = 5) -> float:

@@ -78,7 +78,6 @@ def loss_curve(
     runs: Run | Mapping[str, Run],
     *,
     floor: float | None = None,
-    ceiling: float = CEILING,
     smooth: int = 1,
     log: bool = True,
 ) -> Axes:
@@ -92,7 +91,6 @@ def loss_curve(
         ax: where to draw.
         runs: a `Run` or a dict from label to `Run`.
         floor: the lowest loss shown; smaller ones lie on it.
-        ceiling: diverging runs are cut at this multiple of the largest first loss.
         smooth: draw the mean of this many updates (and the raw curve faintly behind it).
         log: False for a linear loss axis, which losses below 0 get in any case.
 
@@ -104,11 +102,11 @@ def loss_curve(
     """
     runs, ax = by_label(runs), check_axes(ax)
     floor = None if floor is None else validate.positive("floor", floor)
-    ceiling, smooth = validate.positive("ceiling", ceiling), validate.integer("smooth", smooth, 1)
+    smooth = validate.integer("smooth", smooth, 1)
     curves = {label: losses(run) for label, run in runs.items()}
     negative = any((curve[np.isfinite(curve)] < 0).any() for curve in curves.values())
     log = log and not negative
-    top = ceiling * max(_first(curve) for curve in curves.values())
+    top = CEILING * max(_first(curve) for curve in curves.values())
     bottom = floor if floor is not None else _lowest(curves.values())
     if log:
         ax.set_yscale("log")

@@ -246,10 +246,10 @@ def color(index: int) -> str:
     return COLORS[validate.integer("index", index) % len(COLORS)]
 
 
-def readable_color(shade: str, least: float = 4.5) -> str:
+def readable_color(shade: str) -> str:
     """Return a color for words that belong to a line: its own, as dark as words on white need it.
 
-    The contrast of relative luminances, (1 + 0.05) / (Y + 0.05), is at least `least`, 1 to 21.
+    The contrast of relative luminances, (1 + 0.05) / (Y + 0.05), is at least 4.5.
 
     Source: Web Content Accessibility Guidelines 2.2, success criterion 1.4.3.
 
@@ -258,11 +258,10 @@ def readable_color(shade: str, least: float = 4.5) -> str:
     """
     if not matplotlib.colors.is_color_like(shade):
         raise ValueError(f"shade must be a color, got {shade!r}")
-    least = validate.between("least", least, 1, 21)
     rgb = np.array(matplotlib.colors.to_rgb(shade))
     while True:
         linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-        if 1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05) >= least:
+        if 1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05) >= 4.5:
             return matplotlib.colors.to_hex(rgb)
         rgb = 0.98 * rgb
 

@@ -173,7 +173,6 @@ BAD = {
     "runs['a'] must": lambda: views.loss_curve(axes(), {"a": np.ones(3)}),
     "runs must have labels": lambda: by_label({0.1: RUN, "0.1": RUN}),
     "floor must": lambda: views.loss_curve(axes(), RUN, floor=-1),
-    "ceiling must": lambda: views.loss_curve(axes(), RUN, ceiling=0),
     "smooth must": lambda: views.loss_curve(axes(), RUN, smooth=0),
     "window must": lambda: views.running_mean([1.0], 0),
     "schedules must": lambda: views.schedule_gallery([], 10),

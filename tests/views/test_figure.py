@@ -157,11 +157,6 @@ def test_every_label_reaches_the_legend(label):
     assert [text.get_text().strip() for text in ax.get_legend().get_texts()] == [label]
 
 
-@pytest.mark.parametrize("least", [1, 21])
-def test_words_can_be_as_dark_as_black_and_no_darker(least):
-    assert figures.readable_color("white", least) == {1: "#ffffff", 21: "#000000"}[least]
-
-
 BAD = {
     "rows": lambda: views.subplots(0),
     "cols": lambda: views.subplots(cols=1.5),
@@ -179,8 +174,6 @@ BAD = {
     "index of a style": lambda: views.line_style("0"),
     "ticks": lambda: views.log_ticks(views.subplots()[1].yaxis, 0),
     "shade": lambda: figures.readable_color("reddish"),
-    "least": lambda: figures.readable_color("red", 22),
-    "least nan": lambda: figures.readable_color("red", float("nan")),
 }
 
 
