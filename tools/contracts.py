@@ -27,7 +27,7 @@ ROW = re.compile(
 )
 
 WORDS, CODE, OUTPUT, FIGURE, PREDICTION = 150, 10, 18, 1.0, 1.2  # a minute each, or minutes each
-NUMBER, FUNCTION = 2, 6  # minutes of an exercise
+NUMBER, FUNCTION, CAPSTONE = 2, 6, 15  # minutes of an exercise
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ def minutes(cells: list[dict[str, Any]]) -> tuple[int, int]:
                 lesson += len(plain.split()) / WORDS
             continue
         if "exercise" in tags and at_the_end:
-            exercises += FUNCTION if "def " in source else NUMBER
+            kind = FUNCTION if "def " in source else NUMBER
+            exercises += CAPSTONE if "ex.capstone." in source else kind
         elif "exercise" in tags:
             lesson += PREDICTION
         elif "hide-input" not in tags:
