@@ -383,7 +383,7 @@ MASKED = np.ma.masked_array([[1.0]], [[True]])
         (lambda: Table([0.1], [0], []), TypeError, "metrics must be a dictionary"),
         (lambda: Table([0.1], [0], {1: [[1]]}), TypeError, "metrics must be a .* with strings as"),
         (lambda: Table([0.1], [0], {"x": [1]}), ValueError, r"metrics\['x'\] must have shape"),
-        (lambda: Table([0.1], [0], {"x": MASKED}), ValueError, r".*x.. must not have masked values"),
+        (lambda: Table([0.1], [0], {"x": MASKED}), ValueError, r".*x.. must not have masked"),
         (lambda: Table([0.1], [0], {"x": [["a"]]}), TypeError, r"metrics\['x'\] must be an array"),
         (lambda: Table([1, 2], [0], {"x": [[1], [1, 2]]}), ValueError, r"metrics\['x'\] must be"),
         (lambda: Table([0.1], [0], {}, [[0.5]]), ValueError, "diverged must hold True and False"),
