@@ -80,4 +80,6 @@ def numbers(name: str, values: Any, kinds: str) -> np.ndarray:
         raise ValueError(f"{name} must be an array of numbers, got {values!r}") from error
     if array.dtype.kind not in kinds:
         raise TypeError(f"{name} must be an array of numbers, got {values!r}")
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} must not have masked values (fill them first), got {values!r}")
     return array

@@ -11,19 +11,19 @@ import torch
 def record_rates(optimizer):
     """Record the rates of every update that runs as `log.lr`: (T,), or (T, G) for G groups.
 
-    It notes what `step()` read last; NaN where a group was not there yet. A step that raised, or
-    that a `GradScaler` skipped, is no update. It cannot see a rate that an optimizer has inside
-    (Adafactor, the line search of LBFGS), nor that one read the next rate before it returned.
+    It notes what `step()` read last in its groups, not what it has elsewhere (Adafactor, LBFGS);
+    NaN where a group was not there yet. A step that raised or that was skipped is no update.
 
-    >>> optimizer = torch.optim.SGD([w := torch.ones(2, requires_grad=True)], lr=0.5)
-    >>> with record_rates(optimizer) as log:
-    ...     optimizer.step(lambda: w.sum().backward())
+    >>> with record_rates(optimizer := torch.optim.SGD([torch.ones(2)], lr=0.5)) as log:
+    ...     optimizer.step()
     >>> log.lr
     array([0.5])
     """
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(f"optimizer must be a torch.optim.Optimizer, got {optimizer!r}")
     log, begun = _Log(), []
+    for kind in [k for k in type(optimizer).__mro__ if issubclass(k, torch.optim.Optimizer)]:
+        object.__new__(kind)._patch_step_function()  # else super().step() may call no hooks
 
     def begin(*_):
         optimizer.param_groups[:] = map(_Watched, optimizer.param_groups)
@@ -35,7 +35,8 @@ def record_rates(optimizer):
             log[first:] = log[first:][-1:] or [[g.reads[-1] for g in groups]]  # super().step()
         optimizer.param_groups[:] = [getattr(g, "data", g) for g in optimizer.param_groups]
 
-    with optimizer.register_step_pre_hook(begin), optimizer.register_step_post_hook(end):
+    with optimizer.register_step_pre_hook(begin), optimizer.register_step_post_hook(end) as hook:
+        optimizer._optimizer_step_post_hooks.move_to_end(hook.id, last=False)  # others may set lr
         try:
             yield log
         finally:  # after a step that raised, too
@@ -55,6 +56,5 @@ class _Watched(UserDict):  # a group during step(): the same storage, but reads 
 class _Log(list):
     @property
     def lr(self):
-        width = max(map(len, self), default=1)
-        rows = np.array([row + [np.nan] * (width - len(row)) for row in self])
-        return rows if width > 1 else rows.ravel()
+        wide = max(map(len, self), default=1)
+        return np.reshape([row + [np.nan] * (wide - len(row)) for row in self], (-1, wide)[:wide])

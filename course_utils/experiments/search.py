@@ -354,6 +354,8 @@ def _run_one(objective: Callable[..., float], study: optuna.Study, plan: dict[st
             raise outcome["error"] from None
         if not _was_reaped(study, outcome.get("number")):
             raise
+    if outcome["error"] is not None:  # TrialPruned, which optuna keeps to itself
+        raise outcome["error"]
     return outcome["ran"]
 
 
@@ -615,7 +617,8 @@ class _Journal(JournalStorage, BaseHeartbeat):
 
 
 def _last_sign(trial: FrozenTrial) -> float:
-    return max(trial.datetime_start.timestamp(), trial.system_attrs.get("heartbeat", 0.0))
+    # In optuna 4 the start is on the clock of its machine, which may stand in another time zone.
+    return trial.system_attrs.get("heartbeat") or trial.datetime_start.timestamp()
 
 
 def _open(storage: Any) -> BaseStorage:

@@ -59,7 +59,8 @@ class Basin:
     @property
     def decades(self) -> float:
         """The width on the logarithmic axis, log10(high / low)."""
-        return float(np.log10(self.high / self.low))
+        with np.errstate(divide="ignore", invalid="ignore"):  # a rate of 0 is infinitely far away
+            return float(np.log10(np.divide(self.high, self.low)))
 
     def __iter__(self) -> Iterator[float]:
         return iter((self.low, self.high, self.decades))
@@ -93,9 +94,11 @@ class Table:
     meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        lrs = validate.array("lrs", self.lrs, ndim=1)
+        lrs = validate.array("lrs", self.lrs, ndim=1).copy()
         if not len(lrs):
             raise ValueError("lrs must not be empty")
+        if (lrs < 0).any():
+            raise ValueError(f"lrs must be 0 or greater, got {self.lrs!r}")
         seeds = _seeds(self.seeds)
         for name in ("metrics", "meta"):
             value = getattr(self, name)
@@ -123,10 +126,9 @@ class Table:
     def best(self, metric: str) -> Best:
         """Return the rate whose mean over seeds is best, and whether the grid ends there.
 
-        A rate at which a seed diverged or has no finite value never wins.
+        A rate at which a seed diverged or has no finite value never wins; of equals, the smallest.
         """
-        order = np.argsort(self.lrs, kind="stable")  # of equal means the lowest rate, as in `basin`
-        index = int(order[np.argmin(self._scores(metric)[order])])
+        index = int(np.lexsort((self.lrs, self._scores(metric)))[0])
         found = estimate(self.metrics[metric][index])
         edge = self._edge(self.lrs[index], self.lrs[index])
         return Best(index, float(self.lrs[index]), found.mean, found.standard_error, edge)
@@ -168,9 +170,9 @@ class Table:
     def nearest(self, lr: float) -> int:
         """Return the index of the rate that is nearest to `lr` on a logarithmic axis."""
         lr = validate.positive("lr", lr)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore"):
             distance = np.abs(np.log(self.lrs / lr))
-        return int(np.argmin(np.nan_to_num(distance, nan=np.inf)))  # a rate below 0 is never near
+        return int(np.argmin(distance))
 
     def select(
         self, *, lrs: Iterable[float] | None = None, seeds: Iterable[int] | None = None

@@ -70,7 +70,39 @@ class OwnRule(Optimizer):
             group["lr"] *= 0.5
 
 
-@pytest.mark.parametrize("kind", [SGD, HalvesInZeroGrad, HalvesBefore, HalvesAfter, OwnRule])
+class NeverBuilt(Optimizer):
+    """PyTorch calls the hooks of a step that `super()` reaches only if it has built its class."""
+
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p -= group["lr"] * p.grad
+
+
+class SchedulesItself(NeverBuilt):
+    def step(self, closure=None):
+        super().step()
+        for group in self.param_groups:
+            group["lr"] = group["lr"] / 2
+
+
+class HookAfter(SGD):
+    def __init__(self, params, lr):
+        super().__init__(params, lr)
+        self.register_step_post_hook(lambda *_: self.halve())
+
+    def halve(self):
+        self.param_groups[0]["lr"] = self.param_groups[0]["lr"] / 2
+
+
+KINDS = [SGD, HalvesInZeroGrad, HalvesBefore, HalvesAfter, OwnRule, SchedulesItself, HookAfter]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("tensor", [False, True])
 def test_what_is_recorded_is_how_far_the_weight_moved(kind, tensor):
     params = weights()

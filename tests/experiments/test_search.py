@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,11 @@ def test_markdown_table():
     assert lines[6] == "| 0.1 | 0 | done, best |" and len(lines) == 9
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no memory"), KeyboardInterrupt(), ValueError("x")])
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("no memory"), KeyboardInterrupt(), ValueError("x"), optuna.TrialPruned()],
+    ids=repr,
+)
 def test_error_of_the_objective_is_raised_and_its_trial_run_again(tmp_path, error):
     calls, storage = [], tmp_path / "log"
 
@@ -222,6 +227,16 @@ def test_process_that_dies_before_its_first_heartbeat_is_noticed(storage):
     found = search.search(parabola, search.join("unborn", storage), timeout=60)
     assert [p.state for p in found.points] == ["done"] * 5
     assert sorted(p.attempts for p in found.points) == [1, 1, 1, 1, 2]
+
+
+def test_the_heartbeat_counts_where_there_is_one():
+    """optuna 4 noted the start without a time zone: here that of a machine 8 hours ahead."""
+    start = datetime.fromtimestamp(time.time() + 7 * 3600)
+    running = optuna.trial.create_trial(state=TrialState.RUNNING)
+    running.datetime_start = start
+    assert search._last_sign(running) == start.timestamp()
+    running.system_attrs["heartbeat"] = 12.5
+    assert search._last_sign(running) == 12.5
 
 
 def test_trial_that_kills_its_process_every_time_is_given_up():

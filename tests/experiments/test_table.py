@@ -56,6 +56,27 @@ def test_best_says_its_standard_error_and_when_the_grid_ends_too_early():
     assert tie.best("test_loss").lr == tie.basin("test_loss", 0).low == 0.01
 
 
+@pytest.mark.parametrize("lrs", [(1.0, 0.1, 0.01, 10.0), (0.1, 1.0, 10.0, 0.01)])
+def test_of_equal_rates_the_smallest_is_best_and_its_basin_is_around_it(lrs):
+    """In any order of the rates; 0.1 is bad, so that there are two basins."""
+    means = [0.9 if lr == 0.1 else 0.5 for lr in lrs]
+    table = make(lrs=lrs, means=means)
+    assert table.best("test_loss").lr == 0.01
+    assert tuple(table.basin("test_loss", 0.1)) == (0.01, 0.01, 0)
+
+
+def test_a_rate_of_zero_is_infinitely_far_from_every_other():
+    assert make(lrs=(0.0, 0.1, 1.0)).basin("test_loss", 1).decades == INF
+
+
+def test_a_table_does_not_change_with_the_arrays_that_it_was_made_of():
+    lrs, seeds, loss, diverged = np.array([0.1]), np.array([0]), np.ones((1, 1)), np.zeros((1, 1))
+    table = Table(lrs, seeds, {"loss": loss}, diverged)
+    for array in (lrs, seeds, loss, diverged):
+        array[...] = 1
+    assert (table.lrs, table.seeds, table.diverged, table.metrics["loss"]) == (0.1, 0, False, 1)
+
+
 @pytest.mark.parametrize("bad", [NAN, INF, -INF])
 @pytest.mark.parametrize("name", ["test_loss", "test_accuracy"])
 def test_one_seed_without_a_finite_value_loses_its_rate(bad, name):
@@ -345,6 +366,7 @@ def test_another_file_is_drawn_otherwise(monkeypatch):
 
 
 TABLE = make()
+MASKED = np.ma.masked_array([[1.0]], [[True]])
 
 
 @pytest.mark.parametrize(
@@ -353,6 +375,7 @@ TABLE = make()
         (lambda: Table([], [0], {}), ValueError, "lrs must not be empty"),
         (lambda: Table([[0.1]], [0], {}), ValueError, "lrs must have 1 dimension"),
         (lambda: Table([NAN], [0], {}), ValueError, "lrs must contain finite numbers"),
+        (lambda: Table([-0.1], [0], {}), ValueError, "lrs must be 0 or greater"),
         (lambda: Table(["a"], [0], {}), TypeError, "lrs must be an array of numbers"),
         (lambda: Table([0.1], [], {}), ValueError, "seeds must be different integers, 0 or"),
         (lambda: Table([0.1], [-1], {}), ValueError, "seeds must be different integers, 0 or"),
@@ -362,6 +385,7 @@ TABLE = make()
         (lambda: Table([0.1], [0], []), TypeError, "metrics must be a dictionary"),
         (lambda: Table([0.1], [0], {1: [[1]]}), TypeError, "metrics must be a .* with strings as"),
         (lambda: Table([0.1], [0], {"x": [1]}), ValueError, r"metrics\['x'\] must have shape"),
+        (lambda: Table([0.1], [0], {"x": MASKED}), ValueError, r".*x.. must not have masked"),
         (lambda: Table([0.1], [0], {"x": [["a"]]}), TypeError, r"metrics\['x'\] must be an array"),
         (lambda: Table([1, 2], [0], {"x": [[1], [1, 2]]}), ValueError, r"metrics\['x'\] must be"),
         (lambda: Table([0.1], [0], {}, [[0.5]]), ValueError, "diverged must hold True and False"),
