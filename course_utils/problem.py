@@ -21,24 +21,14 @@ _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 class Problem:
     r"""A loss :math:`f(w)` of d parameters to be minimized.
 
-    Args:
-        name: what to call it in a figure.
-        formula: the loss in LaTeX, without dollar signs.
-        loss: function of w (..., d) -> (...,).
-        gradient: function of w (..., d) -> (..., d).
-        hessian: function of w (..., d) -> (..., d, d).
-        start: shape (d,), where a run starts unless told otherwise.
-        minimum: shape (d,), a global minimum, or None where there is none.
-        parameters: the numbers that the problem was made with, in plain types, for the record.
-
-    The three functions check the shape of `w`: ValueError where its last axis is not d.
+    Loss, gradient and Hessian are functions of w, shape (..., d), to (...,), (..., d) and
+    (..., d, d); they check that shape. `start` and `minimum` (a global one, None where there is
+    none) have shape (d,). `formula` is LaTeX without dollar signs; `parameters` are, in plain
+    types, the numbers that the problem was made with.
 
     >>> from course_utils.problems import shifted_square
-    >>> problem = shifted_square()
-    >>> problem.loss([[5.0], [-1.0]])
+    >>> shifted_square().loss([[5.0], [-1.0]])
     array([36.,  0.])
-    >>> problem.gradient([5.0]), problem.dimension
-    (array([12.]), 1)
     """
 
     name: str

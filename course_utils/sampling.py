@@ -22,8 +22,8 @@ def initial_parameters(sizes: Sequence[int], seed: int) -> list[tuple[np.ndarray
 
     .. math:: W, b \sim U(-1/\sqrt{n_\text{in}},\; 1/\sqrt{n_\text{in}})
 
-    `sizes` are the units per layer, inputs first. W has shape (inputs, outputs), b (outputs,).
-    The law is that of `torch.nn.Linear.reset_parameters` (Kaiming uniform with a = sqrt(5)).
+    `sizes` are the units per layer, inputs first. W has shape (inputs, outputs), b (outputs,); the
+    law is that of `torch.nn.Linear.reset_parameters`.
 
     >>> [(W.shape, b.shape) for W, b in initial_parameters((64, 32, 10), seed=0)]
     [((64, 32), (32,)), ((32, 10), (10,))]
@@ -41,8 +41,7 @@ def initial_parameters(sizes: Sequence[int], seed: int) -> list[tuple[np.ndarray
 def epoch_batches(n: int, batch_size: int, epoch: int, seed: int) -> np.ndarray:
     """Return the batches of one epoch of n examples, shape (n // batch_size, batch_size).
 
-    A fresh permutation, cut; the last partial batch is dropped. The draw depends on (seed, epoch)
-    only, so a training that was interrupted can go on at any epoch.
+    A fresh permutation of (seed, epoch), cut; the last partial batch is dropped.
 
     >>> epoch_batches(n=10, batch_size=4, epoch=0, seed=0).shape
     (2, 4)
@@ -109,10 +108,10 @@ def layer_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     >>> layer_sizes("sizes", [64, 10])
     (64, 10)
     """
-    listed = validate.sequence(name, sizes)
+    listed = validate.each(lambda n, size: validate.integer(n, size, minimum=1), name, sizes)
     if len(listed) < 2:
         raise ValueError(f"{name} must name at least inputs and outputs, got {sizes!r}")
-    return tuple(validate.integer(f"{name}[{i}]", size, minimum=1) for i, size in enumerate(listed))
+    return tuple(listed)
 
 
 def _check_batches(n: int, batch_size: int, seed: int) -> tuple[int, int, int]:

@@ -72,7 +72,7 @@ def complaints(name: str, source: str) -> list[str]:
             if folder(name) == folder(target) == "lessons" and "" != mine != other:
                 found.append(f"imports {target}, of another lesson")
         elif folder(name) == "root" and top not in {"numpy", *sys.stdlib_module_names}:
-            if (name, top) != ("schedules", "torch"):  # to_torch, when it is called
+            if (name, top) != ("schedule", "torch"):  # to_torch, when it is called
                 found.append(f"imports {top}; the root needs NumPy alone")
         if dotted.startswith("matplotlib.pyplot"):
             found.append("imports pyplot, which keeps every figure alive")
