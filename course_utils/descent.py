@@ -91,7 +91,11 @@ def descend(
         final = now.mean() if average_replicas else now
     if params is not None:
         params[steps] = w
-        metrics = _metrics(scales, steps)
+        metrics = {}
+        if scales:  # known once t + 1 updates are done; NaN where none was done
+            scale = np.full((steps, *scales[0].shape), np.nan)
+            scale[: len(scales)] = scales
+            metrics = {"step": np.arange(1, steps + 1), "scale": scale}
     else:
         metrics = {"step": np.array([steps]), "params": w[None]}
     return Run(
@@ -128,9 +132,7 @@ def _rates(schedule: Any, steps: int) -> tuple[np.ndarray, str]:
 
 def _start(problem: Problem, start: Any, schedules: tuple[int, ...]) -> np.ndarray:
     """The first parameters, checked, shape (..., d), or (..., K, d) for K schedules."""
-    w = problem.start
-    if start is not None:
-        w = validate.array("start", start, keep=(np.float32,))
+    w = problem.start if start is None else validate.array("start", start, keep=(np.float32,))
     wanted = (*schedules, problem.dimension)
     if w.ndim == 0 and problem.dimension == 1:
         w = w[None]
@@ -147,12 +149,3 @@ def _alive(loss: Any, alive: Any) -> tuple[np.ndarray, np.ndarray]:
     """The loss with infinity where a run has ever left the finite numbers, and where it has not."""
     alive = np.logical_and(alive, np.isfinite(loss))
     return np.where(alive, loss, np.inf), alive
-
-
-def _metrics(scales: list[np.ndarray], steps: int) -> dict[str, np.ndarray]:
-    """The scale of every update, known once t + 1 updates are done; NaN where none was done."""
-    if not scales:
-        return {}
-    scale = np.full((steps, *scales[0].shape), np.nan)
-    scale[: len(scales)] = scales
-    return {"step": np.arange(1, steps + 1), "scale": scale}

@@ -52,8 +52,8 @@ class Optimizer:
         Parameters and gradient have one shape, any; float32 is kept, and they may hold infinities:
         a run that diverges is a result. The rate is finite, and may be zero or negative.
         """
-        params = _floats("params", params)
-        grad = _floats("grad", grad).astype(params.dtype, copy=False)
+        params = validate.floats("params", params)
+        grad = validate.floats("grad", grad).astype(params.dtype, copy=False)
         if grad.shape != params.shape:
             raise ValueError(f"grad must have the shape of params {params.shape}, got {grad.shape}")
         lr = _rate(lr, params)
@@ -269,23 +269,11 @@ def _minus(params: np.ndarray, step: np.ndarray) -> np.ndarray:
     return np.subtract(params, step, out=step) if step.ndim else params - step
 
 
-_KEPT = (np.dtype(np.float32), np.dtype(np.float64))
-
-
-def _floats(name: str, values: Any) -> np.ndarray:
-    """`values` as an array of float32 or float64; it may hold infinities and NaN."""
-    if type(values) is np.ndarray and values.dtype in _KEPT:
-        return values  # the usual case, at every update of every run
-    return validate.array(name, values, finite=False, keep=_KEPT)
-
-
 def _rate(lr: Any, params: np.ndarray) -> float | np.ndarray:
     """`lr` as a Python float or an array of the dtype of `params`, so that this dtype is kept."""
     if not isinstance(lr, (list, tuple)) and np.ndim(lr) == 0:
         return validate.finite("lr", lr)
-    rates = _floats("lr", lr).astype(params.dtype, copy=False)
-    if not np.isfinite(rates).all():
-        raise ValueError(f"lr must contain finite numbers only, got {lr!r}")
+    rates = validate.array("lr", lr, keep=(params.dtype,)).astype(params.dtype, copy=False)
     pairs = zip(reversed(rates.shape), reversed(params.shape))
     if rates.ndim > params.ndim or any(r not in (1, p) for r, p in pairs):
         raise ValueError(

@@ -14,7 +14,6 @@ import numpy as np
 from course_utils import validate
 
 Field = Callable[[Any], np.ndarray]
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +64,7 @@ def _checked(name: str, function: Field, d: int) -> Field:
         raise TypeError(f"{name} must be a function of w, got {function!r}")
 
     def call(w: Any) -> np.ndarray:
-        if type(w) is not np.ndarray or w.dtype not in _FLOATS:
-            w = validate.array("w", w, finite=False, keep=_FLOATS)
+        w = validate.floats("w", w)
         if w.shape[-1:] != (d,):
             raise ValueError(f"w must have shape (..., {d}), got {w.shape}")
         return function(w)

@@ -31,6 +31,17 @@ from course_utils.schedule import to_torch as to_torch
 from course_utils.schedule import with_warmup as with_warmup
 from course_utils.validate import AtLeastOne, Count, CountOrZero, Flag, NonNegative, Positive, Share
 
+
+def _between(start: Any, end: Any, done: Any) -> Any:
+    """From `start` to `end`, `done` of the way, along whatever curve it follows."""
+    return start + (end - start) * done
+
+
+def _half_cosine(done: Any) -> Any:
+    """From 1 to 0 while `done` goes from 0 to 1, along half a cosine."""
+    return 0.5 * (1 + np.cos(np.pi * done))
+
+
 # ------------------------------------------------------ schedules that decay from the first step on
 
 
@@ -153,9 +164,11 @@ def cosine(lr: Positive, decay_steps: Count, alpha: Share = 0.0) -> Law:
         r"\eta_t = \eta_0\left[(1-\alpha)\,\frac{1}{2}"
         r"\left(1 + \cos\frac{\pi \min(t, T)}{T}\right) + \alpha\right]"
     )
-    return Law(
-        formula, lambda t: lr * _between(alpha, 1, _half_cosine(np.minimum(t / decay_steps, 1)))
-    )
+
+    def rate(t: np.ndarray) -> np.ndarray:
+        return lr * _between(alpha, 1, _half_cosine(np.minimum(t / decay_steps, 1)))
+
+    return Law(formula, rate)
 
 
 @family
@@ -330,8 +343,8 @@ def one_cycle(
 
     From a = lr_max / div_factor up to lr_max at step warmup_fraction * total_steps - 1, then down
     to lr_max / (div_factor * final_div_factor) at step total_steps - 1, where it stays; f is the
-    fraction of the phase that has passed, h(f) = f or :math:`\frac{1}{2}(1-\cos \pi f)`.
-    PyTorch's `OneCycleLR` with its two phases. Smith & Topin, arXiv 1708.07120.
+    fraction of the phase that has passed, h(f) = f or :math:`\frac{1}{2}(1-\cos \pi f)`. It is
+    `torch.optim.lr_scheduler.OneCycleLR`. Smith & Topin, arXiv 1708.07120.
 
     >>> one_cycle(0.1, total_steps=100)([0, 29, 99]).round(7)
     array([4.e-03, 1.e-01, 4.e-07])
@@ -369,8 +382,7 @@ def warmup_stable_decay(
 
     :math:`\eta_t/\eta_0 = t/W`, then 1, then a cool-down of :math:`u = (t-W-S)/D`, then 0. Its
     shape is "linear" :math:`1-u`, "cosine" :math:`\frac{1}{2}(1+\cos \pi u)`, "1-sqrt"
-    :math:`1-\sqrt u` or "square" :math:`1-u^2`. Unlike a cosine, the stable phase need not know how
-    long the run will be. Hu et al. (MiniCPM), 2404.06395; Hägele et al., 2405.18392.
+    :math:`1-\sqrt u` or "square" :math:`1-u^2`. Hu et al., 2404.06395; Hägele et al., 2405.18392.
 
     >>> warmup_stable_decay(1.0, 2, 3, 4)(np.arange(10))
     array([0.  , 0.5 , 1.  , 1.  , 1.  , 1.  , 0.75, 0.5 , 0.25, 0.  ])
@@ -385,16 +397,6 @@ def warmup_stable_decay(
 
     formula = rf"\eta_t = \eta_0 \min\left(\frac{{t}}{{W}},\ 1,\ {formula}\right)"
     return Law(formula + r"\quad(0 \text{ past the end})", rate)
-
-
-def _between(start: Any, end: Any, done: Any) -> Any:
-    """From `start` to `end`, `done` of the way, along whatever curve it follows."""
-    return start + (end - start) * done
-
-
-def _half_cosine(done: Any) -> Any:
-    """From 1 to 0 while `done` goes from 0 to 1, along half a cosine."""
-    return 0.5 * (1 + np.cos(np.pi * done))
 
 
 # doctest looks behind a decorator only where it is told to.

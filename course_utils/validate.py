@@ -57,7 +57,14 @@ def nonnegative(name: str, value: Any) -> float:
     >>> nonnegative("momentum", 0)
     0.0
     """
-    return at_least(name, value, 0)
+    return _at_least(name, value, low=0)
+
+
+def _at_least(name: str, value: Any, low: float) -> float:
+    number = finite(name, value)
+    if number < low:
+        raise ValueError(f"{name} must be {low} or greater, got {number!r}")
+    return number
 
 
 def between(name: str, value: Any, low: float, high: float, *, open_high: bool = False) -> float:
@@ -70,18 +77,6 @@ def between(name: str, value: Any, low: float, high: float, *, open_high: bool =
     if number < low or number > high or (open_high and number == high):
         end = ")" if open_high else "]"
         raise ValueError(f"{name} must be in [{low}, {high}{end}, got {number!r}")
-    return number
-
-
-def at_least(name: str, value: Any, low: float) -> float:
-    """Return `value` as a float if it is finite and not below `low`.
-
-    >>> at_least("t_mul", 2, low=1)
-    2.0
-    """
-    number = finite(name, value)
-    if number < low:
-        raise ValueError(f"{name} must be {low} or greater, got {number!r}")
     return number
 
 
@@ -174,8 +169,7 @@ def array(
 ) -> np.ndarray:
     """Return `value` as a float64 array if it is numeric, finite and of the given shape.
 
-    `None` in `shape` allows any length along that axis. Arrays of a dtype in `keep` stay as they
-    are. Values behind a mask are not numbers: fill them first.
+    `None` in `shape` allows any length; arrays of a dtype in `keep` stay as they are.
 
     >>> array("start", [1, 2], shape=(2,))
     array([1., 2.])
@@ -204,11 +198,25 @@ def array(
     return result
 
 
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def floats(name: str, value: Any) -> np.ndarray:
+    """Return `value` as an array of float32 or float64; it may hold infinities and NaN.
+
+    >>> floats("w", [1, np.inf])
+    array([ 1., inf])
+    """
+    if type(value) is np.ndarray and value.dtype in _FLOATS:
+        return value  # the usual case, at every update of every run
+    return array(name, value, finite=False, keep=_FLOATS)
+
+
 # Kinds of arguments: a number for a type checker, with the check that `checks` finds. So that a
 # signature such as `lr: Positive, alpha: Share = 0.0` is all that has to be said about them.
 Positive = Annotated[float, positive]
 NonNegative = Annotated[float, nonnegative]
-AtLeastOne = Annotated[float, partial(at_least, low=1)]
+AtLeastOne = Annotated[float, partial(_at_least, low=1)]
 Share = Annotated[float, partial(between, low=0, high=1)]
 BelowOne = Annotated[float, partial(between, low=0, high=1, open_high=True)]
 Count = Annotated[int, partial(integer, minimum=1)]
