@@ -1,9 +1,8 @@
 r"""Averages of iterates: one set of weights made of many, instead of a decay or beside it.
 
 Running averages are one formula, :math:`a \leftarrow a + c_n (w_n - a)`, where :math:`w_n` are the
-weights after update n = 1, 2, ... and :math:`c_n` is what sets them apart. `uniform`,
-`exponential(decay)` and `polynomial(power)` give the function from n to :math:`c_n`; `running`
-applies it to a path, and a training loop applies it in one line: `a += c(n) * (w - a)`.
+weights after update n = 1, 2, ...: a training loop applies it in one line, `a += c(n) * (w - a)`,
+`running` to a path. `uniform`, `exponential(decay)` and `polynomial(power)` give :math:`c_n`.
 """
 
 from __future__ import annotations

@@ -1,13 +1,12 @@
 r"""The update rules, written as in their papers: gradient in, new parameters out.
 
-Every optimizer has one method, `step(params, grad, lr)`. It returns new parameters and never
-changes the ones it was given; what it remembers (velocity, averages of squares) lives inside it
-until `reset()`. The rate `lr` is given at *every* step, so that a schedule is only a function of
-the step, and what ran can be recorded. It may be an array that broadcasts against the parameters:
-parameters of shape (K, P) with rates of shape (K, 1) train K models at K rates at once.
+Every optimizer has one method, `step(params, grad, lr)`, which returns new parameters; what it
+remembers (velocity, averages of squares) lives inside it until `reset()`. The rate is given at
+*every* step, so that what ran can be recorded. It may be an array that broadcasts against the
+parameters: parameters (K, P) with rates (K, 1) train K models at K rates at once.
 
-All rules follow the conventions of `torch.optim`, to the last rounding. Other libraries give the
-same names to other updates: `lessons.lesson04.differences` lists them.
+All rules follow `torch.optim` to the last rounding. Other libraries give the same names to other
+updates: `lessons.lesson04.differences` lists them.
 """
 
 from __future__ import annotations

@@ -61,23 +61,21 @@ class Run:
         object.__setattr__(self, "metrics", {k: np.asarray(v) for k, v in given.items()})
         if self.lr.ndim not in (1, 2):
             raise ValueError(f"lr must have one entry per update, got shape {self.lr.shape}")
-        for name, shape in {"loss": self.loss.shape, "grad_norm": self.grad_norm.shape}.items():
-            if shape[:1] != (self.steps,):
+        T = self.steps
+        for name, rows in {"loss": T, "grad_norm": T, "params": T + 1}.items():
+            values = getattr(self, name)
+            if values is not None and values.shape[:1] != (rows,):
                 raise ValueError(
-                    f"{name} must have {self.steps} entries, one per update as lr, got {shape}"
+                    f"{name} must have {rows} rows for {T} updates, got {values.shape}"
                 )
-        if self.params is not None and self.params.shape[:1] != (self.steps + 1,):
-            raise ValueError(
-                f"params must have {self.steps + 1} rows (one before each update and the result), "
-                f"got shape {self.params.shape}"
-            )
         if self.metrics and "step" not in self.metrics:
             raise ValueError(f"metrics must contain 'step', got {sorted(self.metrics)}")
         for name, values in self.metrics.items():
-            if values.shape[:1] != self.metrics["step"].shape[:1] or not values.ndim:
+            rows = self.metrics["step"].shape[:1]
+            if values.shape[:1] != rows or not values.ndim:
                 raise ValueError(
-                    f"metrics[{name!r}] must be as long as metrics['step'] "
-                    f"{self.metrics['step'].shape}, got shape {values.shape}"
+                    f"metrics[{name!r}] must be as long as metrics['step'] {rows}, "
+                    f"got shape {values.shape}"
                 )
 
     @property

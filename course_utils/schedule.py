@@ -86,18 +86,14 @@ class Schedule:
 def _steps(step: Any) -> np.ndarray:
     """Return the steps as a new float64 array, after checking that they are 0, 1, 2, ..."""
     try:
-        masked = isinstance(step, np.ma.MaskedArray) and np.ma.is_masked(step)
-        raw = np.asarray(None if masked else step)
-    except ValueError:  # a ragged list
-        raw = np.asarray(None)
-    whole = raw.dtype.kind in "iu"
-    if raw.dtype.kind == "f":
-        whole = bool((np.isfinite(raw) & (raw == np.floor(raw))).all())
-    if not whole:
+        t = np.array(validate.array("step", step))
+    except (TypeError, ValueError):
+        t = np.array(np.nan)
+    if (t != np.floor(t)).any():
         raise TypeError(f"step must be an integer or an array of integers, got {step!r}")
-    if raw.size and raw.min() < 0:
-        raise ValueError(f"step must be 0 or greater, got {raw.min().item()!r}")
-    return raw.astype(np.float64)
+    if t.size and t.min() < 0:
+        raise ValueError(f"step must be 0 or greater, got {t.min():.0f}")
+    return t
 
 
 class Law(NamedTuple):

@@ -284,17 +284,13 @@ def noisy_linear_cosine(
     return Law(formula, rate)
 
 
-_BLOCK = 4096
-
-
 def _standard_normal(seed: int, t: np.ndarray) -> np.ndarray:
     """Return one draw from N(0, 1) per step that depends on the seed and that step alone."""
-    steps = t.astype(np.int64)
-    block = steps // _BLOCK
+    size = 4096  # a generator for every block of steps: a late step costs no more than an early one
+    block, column = np.divmod(t.astype(np.int64), size)
     blocks, row = np.unique(block, return_inverse=True)
-    # A generator for every block of steps: a late step costs no more than an early one.
-    draws = [np.random.default_rng([seed, k]).standard_normal(_BLOCK) for k in blocks]
-    return np.array(draws).reshape(-1, _BLOCK)[row.reshape(block.shape), steps - block * _BLOCK]
+    draws = [np.random.default_rng([seed, k]).standard_normal(size) for k in blocks]
+    return np.array(draws).reshape(-1, size)[row.reshape(block.shape), column]
 
 
 # -------------------------------------------------- schedules that rise: cyclic, one-cycle, WSD
