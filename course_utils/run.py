@@ -62,11 +62,11 @@ class Run:
         if self.lr.ndim not in (1, 2):
             raise ValueError(f"lr must have one entry per update, got shape {self.lr.shape}")
         T = self.steps
-        for name, rows in {"loss": T, "grad_norm": T, "params": T + 1}.items():
+        for name, entries in {"loss": T, "grad_norm": T, "params": T + 1}.items():
             values = getattr(self, name)
-            if values is not None and values.shape[:1] != (rows,):
+            if values is not None and values.shape[:1] != (entries,):
                 raise ValueError(
-                    f"{name} must have {rows} rows for {T} updates, got {values.shape}"
+                    f"{name} must have {entries} entries for {T} rates in lr, got {values.shape}"
                 )
         if self.metrics and "step" not in self.metrics:
             raise ValueError(f"metrics must contain 'step', got {sorted(self.metrics)}")
