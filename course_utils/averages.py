@@ -1,9 +1,8 @@
 r"""Averages of iterates: one set of weights made of many, instead of a decay or beside it.
 
 Running averages are one formula, :math:`a \leftarrow a + c_n (w_n - a)`, where :math:`w_n` are the
-weights after update n = 1, 2, ... and :math:`c_n` is what sets them apart. `uniform`,
-`exponential(decay)` and `polynomial(power)` give the function from n to :math:`c_n`; `running`
-applies it to a path, and a training loop applies it in one line: `a += c(n) * (w - a)`.
+weights after update n = 1, 2, ...: a training loop applies it in one line, `a += c(n) * (w - a)`,
+`running` to a path. `uniform`, `exponential(decay)` and `polynomial(power)` give :math:`c_n`.
 """
 
 from __future__ import annotations
@@ -54,20 +53,13 @@ def exponential(decay: float, first: str = "copy") -> Share:
     r"""Return :math:`c_n = 1 - d`: an exponential average, which remembers about 1/(1 - d) weights.
 
     Libraries differ in what comes first, and with d near 1 it lasts: the initial weights keep the
-    share :math:`d^n`, for d = 0.999 still 0.37 after 1000 updates.
+    share :math:`d^n`, for d = 0.999 still 0.37 after 1000 updates. "copy" starts from the first
+    weights after an update (PyTorch, Keras); "start" from the weights before it, `start` of
+    `running` (timm; optax from zero); "corrected" divides by :math:`1 - d^n`, as Adam does
+    (`optax.ema`); "warm-up" takes :math:`c_n = \max(1 - d, n^{-2/3})` (timm, `use_warmup`).
 
-    Args:
-        decay: d, from 0 to below 1.
-        first: "copy" starts from the first weights after an update (PyTorch, Keras); "start" from
-            the weights before it, `start` of `running` (timm; optax from zero); "corrected" divides
-            by :math:`1 - d^n`, as Adam does (`optax.ema`); "warm-up" takes
-            :math:`c_n = \max(1 - d, n^{-2/3})` (timm, `use_warmup`).
-
-    Example:
-        >>> running([1.0, 2.0, 3.0], exponential(0.9))
-        array([1.  , 1.1 , 1.29])
-        >>> running([1.0, 2.0, 3.0], exponential(0.9, "start"), start=0.0)
-        array([0.1  , 0.29 , 0.561])
+    >>> running([1.0, 2.0, 3.0], exponential(0.9))
+    array([1.  , 1.1 , 1.29])
     """
     d = validate.between("decay", decay, 0, 1, open_high=True)
     share = FIRST[validate.one_of("first", first, FIRST)]

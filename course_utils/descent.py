@@ -13,8 +13,6 @@ from course_utils.problem import Problem
 from course_utils.run import Run
 from course_utils.schedule import Schedule, as_schedule
 
-__all__ = ["descend"]
-
 
 def descend(
     problem: Problem,
@@ -35,25 +33,20 @@ def descend(
     Args:
         problem: what to minimize, with d parameters.
         optimizer: the update rule; it is `reset()` first.
-        schedule: the learning rate, a number or a `Schedule`; update t uses `schedule(t)`. A list
-            of K of them gives each of K replicas its own.
+        schedule: update t uses `schedule(t)`. A list of K gives each of K replicas its own.
         steps: the number of updates T, at least 1.
-        start: shape (d,), or (..., d) for independent replicas along the leading axes (a number
-            will do for d = 1); `problem.start` if not given. float32 is kept, as in a network.
-            With K schedules the last of the leading axes has length K; (d,) is repeated.
-        gradient_noise: the standard deviation of the Gaussian noise added to every coordinate of
-            every gradient.
+        start: shape (d,), or (..., d) for independent replicas along the leading axes, the last of
+            them K; `problem.start` if not given. float32 is kept, as in a network.
+        gradient_noise: the standard deviation of the Gaussian noise :math:`\xi`.
         seed: of that noise; the same seed, the same run.
-        record_params: keep the parameters before and after every update. Without it (thousands of
-            replicas) only the result is kept, in `metrics["params"][-1]`.
-        average_replicas: record the mean over the replicas of loss and gradient norm, T numbers
-            each, in place of one column per replica.
+        record_params: without it only the result is kept, in `metrics["params"][-1]`.
+        average_replicas: record the mean over the replicas of loss and gradient norm.
 
     Returns:
         A `Run` with `lr` (T,) or (T, K), `loss` and `grad_norm` (T, ...), `params` (T + 1, ..., d)
         or None, and for optimizers that scale each parameter `metrics["scale"]`: `lr * scale` is
-        the rate that really acted. As soon as a loss is not finite, that run has diverged: it is
-        not updated any more, and its loss, gradient norm and parameters are infinity from there on.
+        the rate that really acted. From where a loss is not finite, that run has diverged: its
+        loss, gradient norm and parameters are infinity.
 
     Example:
         >>> from course_utils.optimizers import GradientDescent
@@ -61,8 +54,6 @@ def descend(
         >>> run = descend(shifted_square(), GradientDescent(), 0.5, steps=2)
         >>> run.params.tolist(), run.loss.tolist(), run.final_loss
         ([[5.0], [-1.0], [-1.0]], [36.0, 0.0], 0.0)
-        >>> descend(shifted_square(), GradientDescent(), [0.5, 0.25], steps=1).final_loss
-        array([0., 9.])
     """
     validate.instance("problem", problem, Problem)
     validate.instance("optimizer", optimizer, Optimizer, "such as Adam()")
@@ -98,9 +89,13 @@ def descend(
             now, alive = _alive(problem.loss(w), alive)
         w = np.where(alive[..., None], w, np.inf)
         final = now.mean() if average_replicas else now
-    metrics = _metrics(scales, steps)
     if params is not None:
         params[steps] = w
+        metrics = {}
+        if scales:  # known once t + 1 updates are done; NaN where none was done
+            scale = np.full((steps, *scales[0].shape), np.nan)
+            scale[: len(scales)] = scales
+            metrics = {"step": np.arange(1, steps + 1), "scale": scale}
     else:
         metrics = {"step": np.array([steps]), "params": w[None]}
     return Run(
@@ -137,9 +132,7 @@ def _rates(schedule: Any, steps: int) -> tuple[np.ndarray, str]:
 
 def _start(problem: Problem, start: Any, schedules: tuple[int, ...]) -> np.ndarray:
     """The first parameters, checked, shape (..., d), or (..., K, d) for K schedules."""
-    w = problem.start
-    if start is not None:
-        w = validate.array("start", start, keep=(np.float32,))
+    w = problem.start if start is None else validate.array("start", start, keep=(np.float32,))
     wanted = (*schedules, problem.dimension)
     if w.ndim == 0 and problem.dimension == 1:
         w = w[None]
@@ -156,12 +149,3 @@ def _alive(loss: Any, alive: Any) -> tuple[np.ndarray, np.ndarray]:
     """The loss with infinity where a run has ever left the finite numbers, and where it has not."""
     alive = np.logical_and(alive, np.isfinite(loss))
     return np.where(alive, loss, np.inf), alive
-
-
-def _metrics(scales: list[np.ndarray], steps: int) -> dict[str, np.ndarray]:
-    """The scale of every update, known once t + 1 updates are done; NaN where none was done."""
-    if not scales:
-        return {}
-    scale = np.full((steps, *scales[0].shape), np.nan)
-    scale[: len(scales)] = scales
-    return {"step": np.arange(1, steps + 1), "scale": scale}

@@ -1,13 +1,12 @@
 r"""The update rules, written as in their papers: gradient in, new parameters out.
 
-Every optimizer has one method, `step(params, grad, lr)`. It returns new parameters and never
-changes the ones it was given; what it remembers (velocity, averages of squares) lives inside it
-until `reset()`. The rate `lr` is given at *every* step, so that a schedule is only a function of
-the step, and what ran can be recorded. It may be an array that broadcasts against the parameters:
-parameters of shape (K, P) with rates of shape (K, 1) train K models at K rates at once.
+Every optimizer has one method, `step(params, grad, lr)`, which returns new parameters; what it
+remembers (velocity, averages of squares) lives inside it until `reset()`. The rate is given at
+*every* step, so that what ran can be recorded. It may be an array that broadcasts against the
+parameters: parameters (K, P) with rates (K, 1) train K models at K rates at once.
 
-All rules follow the conventions of `torch.optim`, to the last rounding. Other libraries give the
-same names to other updates: `lessons.lesson04.differences` lists them.
+All rules follow `torch.optim` to the last rounding. Other libraries give the same names to other
+updates: `lessons.lesson04.differences` lists them.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ class Optimizer:
 
     name: str
     memory: tuple[str, ...] = ()
+    t = 0
 
     if TYPE_CHECKING:  # the arrays in `memory` are attributes, such as `velocity`
 
@@ -41,69 +41,18 @@ class Optimizer:
         def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __post_init__(self) -> None:
-        for name, check in self._checks().items():
+        for name, check in validate.checks(type(self)).items():
             setattr(self, name, check(name, getattr(self, name)))
         self.reset()
 
     def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
         """Return the parameters after one update; the arguments are left as they are.
 
-        Args:
-            params: the parameters, any shape, float32 or float64 (kept; anything else becomes
-                float64).
-            grad: the gradient of the loss, same shape. It may hold infinities: a run that
-                diverges is a result, not an error.
-            lr: the learning rate of this update: a finite number, or an array of them that
-                broadcasts against `params`. Zero is allowed (a warm-up starts there), and so is
-                a negative rate (TensorFlow's noisy linear cosine produces some).
+        Parameters and gradient have one shape, any; float32 is kept, and they may hold infinities:
+        a run that diverges is a result. The rate is finite, and may be zero or negative.
         """
-        raise NotImplementedError
-
-    def reset(self) -> None:
-        """Forget everything: the next step is a first step again.
-
-        >>> optimizer = GradientDescent(momentum=0.9)
-        >>> first = optimizer.step([1.0], [2.0], lr=0.1)
-        >>> optimizer.reset()
-        >>> bool(first == optimizer.step([1.0], [2.0], lr=0.1))
-        True
-        """
-        self.t = 0
-        self._denominator: np.ndarray | None = None
-        for name in self.memory:
-            setattr(self, name, None)
-
-    @property
-    def scale(self) -> float | np.ndarray:
-        """The factor that multiplied `lr` at the last step, for each parameter.
-
-        The rate that really acts on parameter i is `lr * scale[i]`. It is 1.0 for gradient
-        descent and before the first step.
-
-        >>> optimizer = Adagrad()
-        >>> _ = optimizer.step([0.0, 0.0], [4.0, 0.5], lr=0.1)
-        >>> optimizer.scale.round(6)
-        array([0.25, 2.  ])
-        """
-        return 1.0 if self._denominator is None else 1.0 / self._denominator
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The hyperparameters by name, in plain types, for the record of a run.
-
-        >>> RMSprop(alpha=0.9).parameters
-        {'alpha': 0.9, 'eps': 1e-08}
-        """
-        return {name: getattr(self, name) for name in self._checks()}
-
-    @classmethod
-    def _checks(cls: Any) -> dict[str, validate.Check]:
-        return validate.checks(cls)
-
-    def _begin(self, params: Any, grad: Any, lr: Any) -> tuple[np.ndarray, np.ndarray, Any]:
-        """Check the arguments of `step`, count the step, and set the memory up at the first one."""
-        params = _floats("params", params)
-        grad = _floats("grad", grad).astype(params.dtype, copy=False)
+        params = validate.floats("params", params)
+        grad = validate.floats("grad", grad).astype(params.dtype, copy=False)
         if grad.shape != params.shape:
             raise ValueError(f"grad must have the shape of params {params.shape}, got {grad.shape}")
         lr = _rate(lr, params)
@@ -117,7 +66,32 @@ class Optimizer:
                     f"got {params.shape}; call reset() to start anew"
                 )
         self.t += 1
-        return params, grad, lr
+        return self._update(params, grad, lr)
+
+    def _update(self, params: np.ndarray, grad: np.ndarray, lr: Any) -> np.ndarray:
+        """The rule itself: the arguments are clean, `self.t` counts from 1."""
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """Forget everything: the next step is a first step again."""
+        self.t = 0
+        self._denominator: np.ndarray | None = None
+        for name in self.memory:
+            setattr(self, name, None)
+
+    @property
+    def scale(self) -> float | np.ndarray:
+        """The factor that multiplied `lr` at the last step, for each parameter.
+
+        The rate that really acts on parameter i is `lr * scale[i]`; the scale is 1.0 for gradient
+        descent and before the first step.
+        """
+        return 1.0 if self._denominator is None else 1.0 / self._denominator
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The hyperparameters by name, in plain types, for the record of a run."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass(eq=False)
@@ -133,7 +107,6 @@ class GradientDescent(Optimizer):
     `weight_decay` :math:`\lambda` adds :math:`\lambda\theta` to the gradient. On a quadratic of
     curvature :math:`\lambda` it is stable up to :math:`2/\lambda`; the heavy ball up to
     :math:`2(1+\mu)/\lambda`; Nesterov only up to :math:`2(1+\mu)/((1+2\mu)\lambda)`.
-
     Sources: Polyak 1964; Nesterov 1983; Sutskever et al. 2013; `torch.optim.SGD` (no dampening).
 
     >>> GradientDescent().step([5.0], [12.0], lr=0.01)
@@ -144,9 +117,7 @@ class GradientDescent(Optimizer):
     nesterov: Flag = False
     weight_decay: NonNegative = 0.0
 
-    def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
-        """Return the parameters after one update; see `Optimizer.step`."""
-        params, grad, lr = self._begin(params, grad, lr)
+    def _update(self, params: np.ndarray, grad: np.ndarray, lr: Any) -> np.ndarray:
         if self.weight_decay:
             grad = grad + self.weight_decay * params
         if self.momentum:
@@ -176,9 +147,8 @@ class Adagrad(Optimizer):
 
     The first step has length :math:`\eta` in every coordinate, whatever the gradient; on a
     constant slope n steps cover :math:`2\eta\sqrt n`, so the rate only ever shrinks.
-    `initial_accumulator` is :math:`s_0`.
-
-    Sources: Duchi, Hazan & Singer 2011; `torch.optim.Adagrad` (no `lr_decay`).
+    `initial_accumulator` is :math:`s_0`. Sources: Duchi, Hazan & Singer 2011; `torch.optim.Adagrad`
+    (no `lr_decay`).
 
     >>> Adagrad().step([1.0, 1.0], [100.0, 0.01], lr=0.1).round(6)
     array([0.9, 0.9])
@@ -189,9 +159,7 @@ class Adagrad(Optimizer):
     name = "Adagrad"
     memory = ("s",)
 
-    def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
-        """Return the parameters after one update; see `Optimizer.step`."""
-        params, grad, lr = self._begin(params, grad, lr)
+    def _update(self, params: np.ndarray, grad: np.ndarray, lr: Any) -> np.ndarray:
         if self.t == 1:
             self.s += self.initial_accumulator
         self.s += grad * grad
@@ -211,7 +179,6 @@ class RMSprop(Optimizer):
     not corrected for it: the first step has length :math:`\eta/\sqrt{1-\alpha}`, **ten times the
     rate** at the default. (Corrected for it, RMSprop is Adam with `beta1=0`.) At a constant rate it
     need not settle: on a parabola it ends jumping across the minimum, :math:`\eta/2` to each side.
-
     Sources: Tieleman & Hinton 2012, lecture 6e; `torch.optim.RMSprop` (no momentum, not centered).
 
     >>> RMSprop().step([1.0, 1.0], [100.0, 0.01], lr=0.01).round(4)
@@ -223,9 +190,7 @@ class RMSprop(Optimizer):
     name = "RMSprop"
     memory = ("v",)
 
-    def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
-        """Return the parameters after one update; see `Optimizer.step`."""
-        params, grad, lr = self._begin(params, grad, lr)
+    def _update(self, params: np.ndarray, grad: np.ndarray, lr: Any) -> np.ndarray:
         self.v *= self.alpha
         self.v += (1 - self.alpha) * grad * grad
         self._denominator = np.sqrt(self.v) + self.eps
@@ -246,9 +211,8 @@ class Adam(Optimizer):
     with t counted from 1: the first step has length :math:`\eta` in every coordinate. Without
     `bias_correction` (the divisions by :math:`1 - \beta^t`) the first step on a constant slope is
     3.16 times the rate, and the longest, the twelfth, 6.57 times. `amsgrad` divides by the largest
-    :math:`v_t` so far in place of the last.
-
-    Sources: Kingma & Ba 2015, algorithm 1; Reddi, Kale & Kumar 2018; `torch.optim.Adam`.
+    :math:`v_t` so far in place of the last. Sources: Kingma & Ba 2015, algorithm 1; Reddi, Kale &
+    Kumar 2018; `torch.optim.Adam`.
 
     >>> Adam().step([1.0, 1.0], [100.0, -0.01], lr=0.1).round(6)
     array([0.9, 1.1])
@@ -261,9 +225,7 @@ class Adam(Optimizer):
     bias_correction: Flag = True
     name = "Adam"
 
-    def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
-        """Return the parameters after one update; see `Optimizer.step`."""
-        params, grad, lr = self._begin(params, grad, lr)
+    def _update(self, params: np.ndarray, grad: np.ndarray, lr: Any) -> np.ndarray:
         self.m *= self.beta1
         self.m += (1 - self.beta1) * grad
         self.v *= self.beta2
@@ -296,11 +258,9 @@ class AdamW(Adam):
     weight_decay: NonNegative = 0.01
     name = "AdamW"
 
-    def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
-        """Return the parameters after one update; see `Optimizer.step`."""
-        params = _floats("params", params)
-        decay = 1 - _rate(lr, params) * self.weight_decay
-        return super().step(decay * params, grad, lr)
+    def _update(self, params: np.ndarray, grad: np.ndarray, lr: Any) -> np.ndarray:
+        decay = 1 - lr * self.weight_decay
+        return super()._update(decay * params, grad, lr)
 
 
 def _minus(params: np.ndarray, step: np.ndarray) -> np.ndarray:
@@ -308,23 +268,11 @@ def _minus(params: np.ndarray, step: np.ndarray) -> np.ndarray:
     return np.subtract(params, step, out=step) if step.ndim else params - step
 
 
-_KEPT = (np.dtype(np.float32), np.dtype(np.float64))
-
-
-def _floats(name: str, values: Any) -> np.ndarray:
-    """`values` as an array of float32 or float64; it may hold infinities and NaN."""
-    if type(values) is np.ndarray and values.dtype in _KEPT:
-        return values  # the usual case, at every update of every run
-    return validate.array(name, values, finite=False, keep=_KEPT)
-
-
 def _rate(lr: Any, params: np.ndarray) -> float | np.ndarray:
     """`lr` as a Python float or an array of the dtype of `params`, so that this dtype is kept."""
     if not isinstance(lr, (list, tuple)) and np.ndim(lr) == 0:
         return validate.finite("lr", lr)
-    rates = _floats("lr", lr).astype(params.dtype, copy=False)
-    if not np.isfinite(rates).all():
-        raise ValueError(f"lr must contain finite numbers only, got {lr!r}")
+    rates = validate.array("lr", lr, keep=(params.dtype,)).astype(params.dtype, copy=False)
     pairs = zip(reversed(rates.shape), reversed(params.shape))
     if rates.ndim > params.ndim or any(r not in (1, p) for r, p in pairs):
         raise ValueError(

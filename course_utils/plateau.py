@@ -16,29 +16,18 @@ def _factor(name: str, value: Any) -> float:
 class ReduceOnPlateau:
     r"""Multiply the rate by `factor` when a metric has stalled for more than `patience` epochs.
 
-    Not a function of the step but of what happens: :math:`\eta \leftarrow \max(\phi\,\eta,
-    \eta_{min})`. Call `update(metric)` once per epoch; it returns the rate to use from then on.
-    The first cut comes after patience + 1 bad epochs, as in PyTorch, which this follows to the
-    step. A metric of NaN counts as "not better".
+    :math:`\eta \leftarrow \max(\phi\,\eta, \eta_{min})`. Call `update(metric)` once per epoch; it
+    returns the rate to use from then on. The first cut comes after patience + 1 bad epochs, as in
+    `torch.optim.lr_scheduler.ReduceLROnPlateau`, which this follows to the step.
 
-    Args:
-        lr: the first rate.
-        factor: what the rate is multiplied by, above 0 and below 1.
-        patience: how many epochs without improvement are forgiven.
-        mode: "min" if a smaller metric is better, "max" if a larger one is.
-        threshold: how much better counts as better.
-        threshold_mode: "rel", as a fraction of the best so far, or "abs". "rel" misleads where
-            the metric can be negative.
-        cooldown: how many epochs after a cut are not counted.
-        min_lr: the smallest rate.
-        eps: smaller changes of the rate are not made.
+    `mode` says whether a smaller ("min") or a larger metric ("max") is better; `threshold`, how
+    much better counts, as a fraction of the best so far ("rel", misleading where the metric can be
+    negative) or "abs"; `cooldown`, how many epochs after a cut are not counted; changes of the rate
+    smaller than `eps` are not made. A metric of NaN counts as "not better".
 
-    Source: `torch.optim.lr_scheduler.ReduceLROnPlateau`.
-
-    Example:
-        >>> plateau = ReduceOnPlateau(0.1, factor=0.5, patience=1)
-        >>> [plateau.update(loss) for loss in (1.0, 0.8, 0.8, 0.8, 0.7)]
-        [0.1, 0.1, 0.1, 0.05, 0.05]
+    >>> plateau = ReduceOnPlateau(0.1, factor=0.5, patience=1)
+    >>> [plateau.update(loss) for loss in (1.0, 0.8, 0.8, 0.8, 0.7)]
+    [0.1, 0.1, 0.1, 0.05, 0.05]
     """
 
     name = "reduce on plateau"
@@ -82,23 +71,18 @@ class ReduceOnPlateau:
         if self.cooldown_left > 0:
             self.cooldown_left, self.bad_epochs = self.cooldown_left - 1, 0
         if self.bad_epochs > self.parameters["patience"]:
-            self._reduce()
+            smaller = max(self.lr * self.parameters["factor"], self.parameters["min_lr"])
+            if self.lr - smaller > self.parameters["eps"]:
+                self.lr = smaller
             self.cooldown_left, self.bad_epochs = self.parameters["cooldown"], 0
         return self.lr
 
     def _is_better(self, metric: float) -> bool:
         sign = 1 if self.parameters["mode"] == "min" else -1
-        margin = self.parameters["threshold"]
-        if self.parameters["threshold_mode"] == "abs":
-            target = self.best - sign * margin
-        else:
-            target = self.best * (1.0 - sign * margin)
+        margin = sign * self.parameters["threshold"]
+        relative = self.parameters["threshold_mode"] == "rel"
+        target = self.best * (1.0 - margin) if relative else self.best - margin
         return bool(sign * metric < sign * target)
-
-    def _reduce(self) -> None:
-        smaller = max(self.lr * self.parameters["factor"], self.parameters["min_lr"])
-        if self.lr - smaller > self.parameters["eps"]:
-            self.lr = smaller
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{key}={value!r}" for key, value in self.parameters.items())

@@ -14,31 +14,20 @@ import numpy as np
 from course_utils import validate
 
 Field = Callable[[Any], np.ndarray]
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
     r"""A loss :math:`f(w)` of d parameters to be minimized.
 
-    Args:
-        name: what to call it in a figure.
-        formula: the loss in LaTeX, without dollar signs.
-        loss: function of w (..., d) -> (...,).
-        gradient: function of w (..., d) -> (..., d).
-        hessian: function of w (..., d) -> (..., d, d).
-        start: shape (d,), where a run starts unless told otherwise.
-        minimum: shape (d,), a global minimum, or None where there is none.
-        parameters: the numbers that the problem was made with, in plain types, for the record.
-
-    The three functions check the shape of `w`: ValueError where its last axis is not d.
+    Loss, gradient and Hessian are functions of w, shape (..., d), to (...,), (..., d) and
+    (..., d, d); they check that shape. `start` and `minimum` (a global one, None where there is
+    none) have shape (d,). `formula` is LaTeX without dollar signs; `parameters` are, in plain
+    types, the numbers that the problem was made with.
 
     >>> from course_utils.problems import shifted_square
-    >>> problem = shifted_square()
-    >>> problem.loss([[5.0], [-1.0]])
+    >>> shifted_square().loss([[5.0], [-1.0]])
     array([36.,  0.])
-    >>> problem.gradient([5.0]), problem.dimension
-    (array([12.]), 1)
     """
 
     name: str
@@ -75,8 +64,7 @@ def _checked(name: str, function: Field, d: int) -> Field:
         raise TypeError(f"{name} must be a function of w, got {function!r}")
 
     def call(w: Any) -> np.ndarray:
-        if type(w) is not np.ndarray or w.dtype not in _FLOATS:
-            w = validate.array("w", w, finite=False, keep=_FLOATS)
+        w = validate.floats("w", w)
         if w.shape[-1:] != (d,):
             raise ValueError(f"w must have shape (..., {d}), got {w.shape}")
         return function(w)

@@ -29,21 +29,17 @@ class Run:
     Args:
         lr: shape (T,), the learning rate used at update t; (T, K) where K replicas, or groups of
             parameters, each had its own.
-        loss: shape (T, ...), the loss at the parameters *before* update t, which is what a
-            training loop prints. Trailing axes hold replicas (independent noise, say).
+        loss: shape (T, ...), the loss *before* update t; trailing axes hold replicas.
         grad_norm: shape (T, ...), the norm of the gradient used at update t.
         final_loss: the loss after the last update (a float, or an array over replicas).
         params: shape (T + 1, ...) or None: `params[t]` before update t, the last row the result.
-        metrics: arrays measured now and then; `metrics["step"]` says after how many updates,
-            and every other array has the same length.
+        metrics: arrays of one length, measured after `metrics["step"]` updates.
         meta: what was run (optimizer, schedule, seed, ...), in plain JSON types.
 
     Example:
         >>> run = Run(lr=[0.1, 0.1], loss=[4.0, 1.0], grad_norm=[4.0, 2.0], final_loss=0.25)
         >>> run.steps, run.diverged
         (2, False)
-        >>> Run.from_json(run.to_json()).loss
-        array([4., 1.])
     """
 
     lr: np.ndarray
@@ -65,23 +61,21 @@ class Run:
         object.__setattr__(self, "metrics", {k: np.asarray(v) for k, v in given.items()})
         if self.lr.ndim not in (1, 2):
             raise ValueError(f"lr must have one entry per update, got shape {self.lr.shape}")
-        for name, shape in {"loss": self.loss.shape, "grad_norm": self.grad_norm.shape}.items():
-            if shape[:1] != (self.steps,):
+        T = self.steps
+        for name, entries in {"loss": T, "grad_norm": T, "params": T + 1}.items():
+            values = getattr(self, name)
+            if values is not None and values.shape[:1] != (entries,):
                 raise ValueError(
-                    f"{name} must have {self.steps} entries, one per update as lr, got {shape}"
+                    f"{name} must have {entries} entries for {T} rates in lr, got {values.shape}"
                 )
-        if self.params is not None and self.params.shape[:1] != (self.steps + 1,):
-            raise ValueError(
-                f"params must have {self.steps + 1} rows (one before each update and the result), "
-                f"got shape {self.params.shape}"
-            )
         if self.metrics and "step" not in self.metrics:
             raise ValueError(f"metrics must contain 'step', got {sorted(self.metrics)}")
         for name, values in self.metrics.items():
-            if values.shape[:1] != self.metrics["step"].shape[:1] or not values.ndim:
+            rows = self.metrics["step"].shape[:1]
+            if values.shape[:1] != rows or not values.ndim:
                 raise ValueError(
-                    f"metrics[{name!r}] must be as long as metrics['step'] "
-                    f"{self.metrics['step'].shape}, got shape {values.shape}"
+                    f"metrics[{name!r}] must be as long as metrics['step'] {rows}, "
+                    f"got shape {values.shape}"
                 )
 
     @property
@@ -105,40 +99,20 @@ class Run:
 
     def to_json(self) -> str:
         """Return the run as strict JSON; infinities and NaN become the strings 'inf', 'nan'."""
-        content = {
-            "lr": _encode(self.lr),
-            "loss": _encode(self.loss),
-            "grad_norm": _encode(self.grad_norm),
-            "final_loss": _encode(self.final_loss),
-            "params": None if self.params is None else _encode(self.params),
-            "metrics": {name: _encode(values) for name, values in self.metrics.items()},
-            "meta": self.meta,
-        }
-        return json.dumps(content, allow_nan=False)
+        arrays = {name: _encode(values) for name, values in vars(self).items() if name != "meta"}
+        return json.dumps(arrays | {"meta": self.meta}, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Run:
         """Rebuild a run from `to_json`; text that holds none is a ValueError that says why."""
+        validate.instance("text", text, str)
         try:
-            content = json.loads(validate.instance("text", text, str))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"text must be a run, as `to_json` writes it: {error}") from error
-        return cls._from_content(content)
-
-    @classmethod
-    def _from_content(cls, content: Any) -> Run:
-        expected = sorted(cls.__dataclass_fields__)
-        if not isinstance(content, dict) or sorted(content) != expected:
-            found = sorted(content) if isinstance(content, dict) else type(content).__name__
-            raise ValueError(f"text must hold the fields {expected}, got {found}")
-        try:
-            metrics = {name: _decode(values) for name, values in content["metrics"].items()}
-            arrays: dict[str, Any] = {
-                name: None if values is None else _decode(values)
-                for name, values in content.items()
-                if name not in ("metrics", "meta")
-            }
-            return cls(**arrays, metrics=metrics, meta=content["meta"])
+            content: dict[str, Any] = json.loads(text)
+            if set(content) != set(cls.__dataclass_fields__):
+                expected, found = sorted(cls.__dataclass_fields__), sorted(content)
+                raise ValueError(f"text must hold the fields {expected}, got {found}")
+            meta = content.pop("meta")
+            return cls(**{name: _decode(values) for name, values in content.items()}, meta=meta)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"text must be a run, as `to_json` writes it: {error}") from error
 
@@ -149,21 +123,16 @@ class Run:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Run:
         """Read a run written by `save`."""
-        return read_json(path, cls._from_content)
+        return read_json(path, lambda content: cls.from_json(json.dumps(content)))
 
 
 def read_json(path: str | os.PathLike[str], decode: Callable[[Any], Any] = lambda x: x) -> Any:
     """Return `decode(content)` of a JSON file; a ValueError names one that is damaged or foreign.
 
-    Args:
-        path: the file. One that is not there raises `FileNotFoundError`, which names it as well.
-        decode: makes of the content what the caller returns.
-
-    Example:
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_atomically(Path(folder) / "a.json", '{"lr": 0.1}')
-        ...     read_json(Path(folder) / "a.json", lambda content: content["lr"])
-        0.1
+    >>> read_json("gone.json")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'gone.json'
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -180,17 +149,12 @@ def _refuse(constant: str) -> Any:
 
 
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` to `path` through a temporary file in the same folder and a rename.
+    """Write `text` (UTF-8) to `path` through a temporary file in the same folder and a rename.
 
-    Args:
-        path: the file to write; its folder must exist.
-        text: the whole new content (UTF-8).
-
-    Example:
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_atomically(Path(folder) / "a.txt", "hello")
-        ...     (Path(folder) / "a.txt").read_text()
-        'hello'
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomically(Path(folder) / "a.json", '{"lr": 0.1}')
+    ...     read_json(Path(folder) / "a.json")
+    {'lr': 0.1}
     """
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -208,10 +172,11 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
 
 def _encode(values: Any) -> Any:
     """Nested lists of numbers with non-finite entries as strings (strict JSON has no Infinity)."""
+    if isinstance(values, dict):
+        return {name: _encode(value) for name, value in values.items()}
     if isinstance(values, np.ndarray):
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            return _encode(values.tolist())
-        return values.tolist()
+        finite = values.dtype.kind != "f" or np.isfinite(values).all()
+        return values.tolist() if finite else _encode(values.tolist())
     if isinstance(values, list):
         return [_encode(value) for value in values]
     if isinstance(values, float) and not np.isfinite(values):
@@ -219,7 +184,11 @@ def _encode(values: Any) -> Any:
     return values
 
 
-def _decode(values: Any) -> np.ndarray:
+def _decode(values: Any) -> Any:
     """The inverse of `_encode`; `float("inf")` and `float("nan")` read the strings back."""
+    if values is None:
+        return None
+    if isinstance(values, dict):
+        return {name: _decode(value) for name, value in values.items()}
     array = np.asarray(values)
     return array if array.dtype.kind in "iufb" else np.asarray(values, dtype=object).astype(float)

@@ -22,8 +22,8 @@ def initial_parameters(sizes: Sequence[int], seed: int) -> list[tuple[np.ndarray
 
     .. math:: W, b \sim U(-1/\sqrt{n_\text{in}},\; 1/\sqrt{n_\text{in}})
 
-    `sizes` are the units per layer, inputs first. W has shape (inputs, outputs), b (outputs,).
-    The law is that of `torch.nn.Linear.reset_parameters` (Kaiming uniform with a = sqrt(5)).
+    `sizes` are the units per layer, inputs first. W has shape (inputs, outputs), b (outputs,); the
+    law is that of `torch.nn.Linear.reset_parameters`.
 
     >>> [(W.shape, b.shape) for W, b in initial_parameters((64, 32, 10), seed=0)]
     [((64, 32), (32,)), ((32, 10), (10,))]
@@ -41,13 +41,13 @@ def initial_parameters(sizes: Sequence[int], seed: int) -> list[tuple[np.ndarray
 def epoch_batches(n: int, batch_size: int, epoch: int, seed: int) -> np.ndarray:
     """Return the batches of one epoch of n examples, shape (n // batch_size, batch_size).
 
-    A fresh permutation, cut; the last partial batch is dropped. The draw depends on (seed, epoch)
-    only, so a training that was interrupted can go on at any epoch.
+    A permutation that depends on (seed, epoch) only, cut; the last partial batch is dropped.
 
     >>> epoch_batches(n=10, batch_size=4, epoch=0, seed=0).shape
     (2, 4)
     """
-    n, batch_size, seed = _check_batches(n, batch_size, seed)
+    n, batch_size = _sizes(n, batch_size)
+    seed = validate.integer("seed", seed, minimum=0)
     rng = np.random.default_rng([seed, _BATCHES, validate.integer("epoch", epoch, minimum=0)])
     order = rng.permutation(np.arange(n, dtype=np.int64))
     return order[: n // batch_size * batch_size].reshape(-1, batch_size)
@@ -60,7 +60,7 @@ def batch_order(n: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
     >>> sorted(order[:3].ravel().tolist())  # the first epoch sees every example once
     [0, 1, 2, 3, 4, 5]
     """
-    n, batch_size, seed = _check_batches(n, batch_size, seed)
+    n, batch_size = _sizes(n, batch_size)
     steps, per_epoch = validate.integer("steps", steps, minimum=0), n // batch_size
     epochs = range(-(-steps // per_epoch))
     batches = [epoch_batches(n, batch_size, epoch, seed) for epoch in epochs]
@@ -72,16 +72,12 @@ def resolve_steps(
 ) -> tuple[int, int]:
     """Return (examples per update, number of updates) for a training set of n examples.
 
-    Without a `batch_size` an update sees all n. Exactly one of `steps` and `epochs` is given; an
-    epoch has floor(n / batch_size) updates.
+    Without a `batch_size` an update sees all n. Exactly one of `steps` and `epochs` is given.
 
     >>> resolve_steps(1000, batch_size=16, steps=None, epochs=2)
     (16, 124)
     """
-    n = validate.integer("n", n, minimum=1)
-    batch_size = n if batch_size is None else validate.integer("batch_size", batch_size, minimum=1)
-    if batch_size > n:
-        raise ValueError(f"batch_size must be at most {n} (the training set), got {batch_size}")
+    n, batch_size = _sizes(n, n if batch_size is None else batch_size)
     if (steps is None) == (epochs is None):
         raise ValueError(f"give either steps or epochs, got steps={steps!r} and epochs={epochs!r}")
     if steps is not None:
@@ -109,15 +105,15 @@ def layer_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     >>> layer_sizes("sizes", [64, 10])
     (64, 10)
     """
-    listed = validate.sequence(name, sizes)
+    listed = validate.each(lambda n, size: validate.integer(n, size, minimum=1), name, sizes)
     if len(listed) < 2:
         raise ValueError(f"{name} must name at least inputs and outputs, got {sizes!r}")
-    return tuple(validate.integer(f"{name}[{i}]", size, minimum=1) for i, size in enumerate(listed))
+    return tuple(listed)
 
 
-def _check_batches(n: int, batch_size: int, seed: int) -> tuple[int, int, int]:
+def _sizes(n: int, batch_size: int) -> tuple[int, int]:
     n = validate.integer("n", n, minimum=1)
     batch_size = validate.integer("batch_size", batch_size, minimum=1)
     if batch_size > n:
-        raise ValueError(f"batch_size must be at most n = {n}, got {batch_size}")
-    return n, batch_size, validate.integer("seed", seed, minimum=0)
+        raise ValueError(f"batch_size must be at most {n} (all examples), got {batch_size}")
+    return n, batch_size

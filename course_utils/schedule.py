@@ -1,4 +1,4 @@
-r"""What a schedule is: a pure function of the step, :math:`t \mapsto \eta_t`, that knows its name.
+r"""What a schedule is, a pure function of the step :math:`t \mapsto \eta_t`; ways to combine some.
 
 The families are in `course_utils.schedules`, which exports all of this too.
 """
@@ -9,11 +9,15 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, ParamSpec, overload
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, ParamSpec, overload
 
 import numpy as np
 
-from course_utils.validate import Positive, checks, integer, positive
+from course_utils import validate
+from course_utils.validate import CountOrZero, Flag, Positive, Share
+
+if TYPE_CHECKING:
+    import torch
 
 P = ParamSpec("P")
 Rates = Callable[[np.ndarray], np.ndarray]
@@ -21,25 +25,17 @@ Rates = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Schedule:
-    r"""A learning rate for every step, :math:`t \mapsto \eta_t`; made by `course_utils.schedules`.
+    r"""A learning rate for every step; `family` and `parameters` say it all.
 
-    Args:
-        family: the name of the factory, e.g. "cosine_restarts".
-        name: what a legend says, e.g. "cosine restarts".
-        formula: LaTeX, without dollar signs.
-        parameters: the arguments of the factory, so that `family` and `parameters` say it all:
-            they make the `repr`, decide equality, and are what is pickled.
-        rate: the formula, from a float64 array of steps to the array of rates.
+    They make the `repr`, decide equality, and are what is pickled. `name` is for a legend,
+    `formula` is LaTeX without dollar signs, `rate` goes from a float64 array of steps to the rates.
 
-    Example:
-        >>> from course_utils.schedules import exponential
-        >>> schedule = exponential(0.1, decay_steps=100, decay_rate=0.5)
-        >>> schedule(0), schedule(100)
-        (0.1, 0.05)
-        >>> schedule(np.array([0, 100, 200]))
-        array([0.1  , 0.05 , 0.025])
-        >>> schedule
-        exponential(lr=0.1, decay_steps=100, decay_rate=0.5, staircase=False)
+    >>> from course_utils.schedules import exponential
+    >>> schedule = exponential(0.1, decay_steps=100, decay_rate=0.5)
+    >>> schedule(100), schedule(np.array([0, 100, 200]))
+    (0.05, array([0.1  , 0.05 , 0.025]))
+    >>> schedule
+    exponential(lr=0.1, decay_steps=100, decay_rate=0.5, staircase=False)
     """
 
     family: str
@@ -69,22 +65,13 @@ class Schedule:
         return float(rates) if rates.ndim == 0 else rates
 
     def rates(self, steps: int) -> np.ndarray:
-        """Return the rates of the first `steps` updates, shape (steps,).
-
-        >>> from course_utils.schedules import polynomial
-        >>> polynomial(1.0, 4, end_lr=0.0).rates(6)
-        array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
-        """
-        return self(np.arange(integer("steps", steps, minimum=0), dtype=np.int64))
+        """Return the rates of the first `steps` updates, shape (steps,)."""
+        return self(np.arange(validate.integer("steps", steps, minimum=0), dtype=np.int64))
 
     def area(self, steps: int) -> float:
         r"""Return the area under the schedule, :math:`\sum_{t < \text{steps}} \eta_t`.
 
         With small rates, runs of equal area end at nearly the same loss, whatever their shape.
-
-        >>> from course_utils.schedules import polynomial
-        >>> polynomial(1.0, 4, end_lr=0.0).area(4)
-        2.5
         """
         return float(self.rates(steps).sum())
 
@@ -96,6 +83,19 @@ class Schedule:
         return functools.partial(FAMILIES[self.family], **self.parameters), ()
 
 
+def _steps(step: Any) -> np.ndarray:
+    """Return the steps as a new float64 array, after checking that they are 0, 1, 2, ..."""
+    try:
+        t = np.array(validate.array("step", step))
+    except (TypeError, ValueError):
+        t = np.array(np.nan)
+    if (t != np.floor(t)).any():
+        raise TypeError(f"step must be an integer or an array of integers, got {step!r}")
+    if t.size and t.min() < 0:
+        raise ValueError(f"step must be 0 or greater, got {t.min():.0f}")
+    return t
+
+
 class Law(NamedTuple):
     """What the function behind a family returns: its formula twice, in LaTeX and in NumPy."""
 
@@ -105,21 +105,18 @@ class Law(NamedTuple):
 
 
 FAMILIES: dict[str, Callable[..., Schedule]] = {}
-"""Every factory by its name, in the order of `course_utils.schedules`."""
+"""Every factory by its name."""
 
 
 def family(function: Callable[P, Law]) -> Callable[P, Schedule]:
     """Make a factory of schedules of a function that returns a `Law`; its name names the family.
 
-    The annotations of its arguments name their checks (`validate.checks`): the function gets clean
-    values.
+    The annotations of its arguments name their checks: the function gets clean values.
 
-    Example:
-        >>> from course_utils.schedules import cosine
-        >>> inspect.signature(cosine).return_annotation
-        <class 'course_utils.schedule.Schedule'>
+    >>> constant(lr=1)
+    constant(lr=1.0)
     """
-    signature, clean = inspect.signature(function), checks(function)
+    signature, checks = inspect.signature(function), validate.checks(function)
     law_of: Callable[..., Law] = function
 
     @functools.wraps(function)
@@ -127,7 +124,7 @@ def family(function: Callable[P, Law]) -> Callable[P, Schedule]:
         given = signature.bind(*args, **kwargs)
         given.apply_defaults()
         arguments = given.arguments
-        arguments |= {name: check(name, arguments[name]) for name, check in clean.items()}
+        arguments |= {name: check(name, arguments[name]) for name, check in checks.items()}
         law = law_of(**arguments)
         name = law.name or function.__name__.replace("_", " ")
         return Schedule(function.__name__, name, law.formula, arguments, law.rate)
@@ -150,15 +147,10 @@ def constant(lr: Positive) -> Law:
 
 
 def as_schedule(rate: float | Schedule, name: str = "lr") -> Schedule:
-    """Return `rate` itself if it is a `Schedule`, and a constant schedule if it is a number.
+    """Return `rate` itself if it is a `Schedule`, a constant one if a number; `name` is for errors.
 
-    Args:
-        rate: of anything else, a TypeError says to wrap your own function in `custom`.
-        name: what to call it in an error.
-
-    Example:
-        >>> as_schedule(0.1)
-        constant(lr=0.1)
+    >>> as_schedule(0.1)
+    constant(lr=0.1)
     """
     if isinstance(rate, Schedule):
         return rate
@@ -166,42 +158,190 @@ def as_schedule(rate: float | Schedule, name: str = "lr") -> Schedule:
         raise TypeError(
             f"{name} must be a number or a Schedule, got {rate!r}; use custom(function)"
         )
-    return constant(positive(name, rate))
+    return constant(validate.positive(name, rate))
 
 
-def anneal(start: Any, end: Any, done: Any) -> Any:
-    """Go from `start` to `end`: `done` of the way, along whatever curve it follows.
+def _boundaries(minimum: int) -> validate.Check:
+    def check(name: str, value: Any) -> list[int]:
+        steps = validate.each(lambda n, v: validate.integer(n, v, minimum), name, value)
+        if any(later <= earlier for earlier, later in zip(steps, steps[1:])):
+            raise ValueError(f"{name} must increase, got {steps!r}")
+        return steps
 
-    >>> anneal(0.5, 0.0, half_cosine(np.array([1.0, 0.5, 0.0])))
-    array([0.5 , 0.25, 0.  ])
+    return check
+
+
+def _rates(name: str, value: Any) -> list[float]:
+    return validate.each(validate.nonnegative, name, value)
+
+
+def _one_item_more(name: str, values: Sequence[Any], boundaries: Sequence[int]) -> None:
+    if len(values) != len(boundaries) + 1:
+        raise ValueError(
+            f"{name} must have one item more than boundaries, "
+            f"got {len(values)} {name} for {len(boundaries)} boundaries"
+        )
+
+
+@family
+def piecewise_constant(
+    boundaries: Annotated[Sequence[int], _boundaries(0)],
+    values: Annotated[Sequence[float], _rates],
+) -> Law:
+    r"""Return one constant rate per interval: :math:`\eta_t = v_i` for :math:`b_{i-1} < t \le b_i`.
+
+    n increasing boundaries, n + 1 rates of 0 or more. At a boundary the *old* rate still holds:
+    with `boundaries=[100]` the first 101 updates (0 to 100) use the first value.
+
+    >>> piecewise_constant([50, 100], [0.1, 0.05, 0.01])([0, 50, 51, 100, 101])
+    array([0.1 , 0.1 , 0.05, 0.05, 0.01])
     """
-    return start + (end - start) * done
+    _one_item_more("values", values, boundaries)
+    rates = np.array(values)  # side="left": the boundary itself is before it
+    return Law(
+        r"\eta_t = v_i \quad\text{for}\quad b_{i-1} < t \le b_i",
+        lambda t: rates[np.searchsorted(boundaries, t, side="left")],
+    )
 
 
-def half_cosine(done: Any) -> Any:
-    """Fall from 1 to 0 while `done` goes from 0 to 1, along half a cosine.
+@family
+def custom(
+    function: Callable[[Any], Any],
+    name: validate.Text = "custom",
+    formula: validate.Text = r"\eta_t = f(t)",
+    vectorized: Flag = False,
+) -> Law:
+    r"""Make a schedule of your own function: :math:`\eta_t = f(t)`.
 
-    >>> half_cosine(np.array([0.0, 0.5, 1.0]))
-    array([1. , 0.5, 0. ])
+    It goes from the step (an int) to the rate and depends on nothing else; if `vectorized`, which
+    is faster by far, from an int64 array of steps to an array.
+
+    >>> custom(lambda t: 0.01 * 0.6**t, name="0.01 · 0.6^t")([0, 1, 2])
+    array([0.01  , 0.006 , 0.0036])
     """
-    return 0.5 * (1 + np.cos(np.pi * done))
+    if not callable(function):
+        raise TypeError(f"function must be callable, got {function!r}")
+
+    def one(step: int) -> float:
+        return validate.finite(f"the rate of {name} at step {step}", function(step))
+
+    def rate(t: np.ndarray) -> np.ndarray:
+        steps = t.astype(np.int64)
+        if not vectorized:
+            return np.array([one(int(step)) for step in steps.flat]).reshape(steps.shape)
+        rates = function(steps)
+        return validate.array(f"the rates of {name}", rates, shape=steps.shape, finite=False)
+
+    return Law(formula, rate, name)
 
 
-def _steps(step: Any) -> np.ndarray:
-    """Return the steps as a new float64 array, after checking that they are 0, 1, 2, ..."""
-    try:
-        masked = isinstance(step, np.ma.MaskedArray) and np.ma.is_masked(step)
-        raw = np.asarray(None if masked else step)
-    except ValueError:  # a ragged list
-        raw = np.asarray(None)
-    whole = raw.dtype.kind in "iu"
-    if raw.dtype.kind == "f":
-        whole = bool((np.isfinite(raw) & (raw == np.floor(raw))).all())
-    if not whole:
-        raise TypeError(f"step must be an integer or an array of integers, got {step!r}")
-    if raw.size and raw.min() < 0:
-        raise ValueError(f"step must be 0 or greater, got {raw.min().item()!r}")
-    return raw.astype(np.float64)
+@family
+def with_warmup(
+    schedule: Annotated[float | Schedule, lambda name, value: as_schedule(value, name)],
+    warmup_steps: CountOrZero,
+    start_factor: Share = 0.0,
+) -> Law:
+    r"""Rise in a straight line to the start of `schedule`, then follow it from *its* step 0.
+
+    :math:`\eta_t = s_0\,[f + (1-f)\,t/W]` for t < W and :math:`s_{t-W}` from t = W on. With
+    `start_factor=0` update 0 changes nothing. The common rule :math:`\min(1, (t+1)/n)` is
+    `warmup_steps=n - 1, start_factor=1 / n`. Source: Goyal et al., arXiv 1706.02677, §2.2.
+
+    >>> with_warmup(0.1, 4)(np.arange(6))
+    array([0.   , 0.025, 0.05 , 0.075, 0.1  , 0.1  ])
+    """
+    after, W, f = as_schedule(schedule), warmup_steps, start_factor
+    peak = after(0)
+
+    def rate(t: np.ndarray) -> np.ndarray:
+        rise = peak * (f + (1 - f) * t / max(W, 1))
+        return np.where(t < W, rise, after(np.maximum(t - W, 0)))
+
+    formula = r"\eta_t = s_0\left[f + (1-f)\frac{t}{W}\right]\ (t < W),\quad s_{t-W}\ (t \ge W)"
+    return Law(formula, rate, f"warm-up, then {after.name}")
 
 
-__test__ = {"constant": constant}  # doctest looks behind a decorator only where it is told to
+def _schedules(name: str, value: Any) -> list[Schedule]:
+    return validate.each(lambda n, v: as_schedule(v, n), name, value)
+
+
+@family
+def join(
+    schedules: Annotated[Sequence[float | Schedule], _schedules],
+    boundaries: Annotated[Sequence[int], _boundaries(1)],
+) -> Law:
+    r"""Follow one schedule after another: :math:`\eta_t = s_i(t - b_{i-1}),\ b_{i-1}\le t<b_i`.
+
+    n + 1 schedules or numbers, n increasing boundaries. Each starts at *its* step 0 *at* its
+    boundary (unlike in `piecewise_constant`, where the old rate holds at the boundary).
+
+    >>> join([0.1, 0.05], boundaries=[3])(np.arange(5))
+    array([0.1 , 0.1 , 0.1 , 0.05, 0.05])
+    """
+    _one_item_more("schedules", schedules, boundaries)
+    parts = [as_schedule(schedule) for schedule in schedules]
+
+    def rate(t: np.ndarray) -> np.ndarray:
+        part, rates = np.searchsorted(boundaries, t, side="right"), np.empty_like(t)
+        for i, (schedule, start) in enumerate(zip(parts, [0, *boundaries])):
+            rates[part == i] = schedule(t[part == i] - start)
+        return rates
+
+    formula = r"\eta_t = s_i(t - b_{i-1}) \quad\text{for}\quad b_{i-1} \le t < b_i"
+    return Law(formula, rate, ", then ".join(part.name for part in parts))
+
+
+def to_torch(
+    schedule: float | Schedule,
+    optimizer: torch.optim.Optimizer,
+    factors: Sequence[float] | None = None,
+    step: int = 0,
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Return a PyTorch scheduler: the rate used at update t is exactly `schedule(t)`.
+
+    Drive it as usual, `optimizer.step()` and then `scheduler.step()` after *every update* (not
+    epoch); `step` is the update to begin with. The optimizer's own `lr` is overwritten for good.
+    `factors` multiply the rates of the parameter groups, one each; without them all groups must
+    come with one rate. To resume, make both anew and then load both states, the optimizer's last.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=123.0)
+    >>> scheduler = to_torch(0.5, optimizer)
+    >>> optimizer.param_groups[0]["lr"]
+    0.5
+    """
+    from torch.optim import Optimizer  # torch takes a second to import
+    from torch.optim.lr_scheduler import LambdaLR
+
+    rate = as_schedule(schedule, "schedule")
+    groups = validate.instance("optimizer", optimizer, Optimizer, "of torch.optim").param_groups
+    step = validate.integer("step", step, minimum=0)
+    count, own = len(groups), [float(group["lr"]) for group in groups]
+    if factors is None and len(set(own)) > 1:
+        raise ValueError(
+            f"factors must be given for parameter groups of different rates {own}: one number for "
+            f"each group, which multiplies the schedule ({[1.0] * count} gives all the same rate)"
+        )
+    listed = [1.0] * count if factors is None else _rates("factors", factors)
+    if len(listed) != count:
+        raise ValueError(f"factors must be {count}, one per parameter group, got {listed}")
+
+    def follow(factor: float) -> Callable[[int], float]:
+        def lr(t: int) -> float:
+            if len(optimizer.param_groups) != count:
+                raise ValueError(
+                    f"optimizer has {len(optimizer.param_groups)} parameter groups, and had "
+                    f"{count} when to_torch was called; after add_param_group call it again: "
+                    f"to_torch(schedule, optimizer, factors=[...], step={t})"
+                )
+            return factor * rate(t)
+
+        return lr  # a plain function: the state of a callable object would be in the state_dict
+
+    for group in groups:
+        group["lr"] = group["initial_lr"] = 1.0  # LambdaLR multiplies by it: 1 keeps every bit
+    return LambdaLR(optimizer, [follow(factor) for factor in listed], last_epoch=step - 1)
+
+
+# doctest looks behind a decorator only where it is told to.
+__test__ = {name: value for name, value in globals().items() if hasattr(value, "__wrapped__")}

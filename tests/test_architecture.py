@@ -1,4 +1,4 @@
-"""Folders are the architecture: four rules about imports, and public things explain themselves."""
+"""Folders are the architecture: rules about imports and sizes; public things explain themselves."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def complaints(name: str, source: str) -> list[str]:
             if folder(name) == folder(target) == "lessons" and "" != mine != other:
                 found.append(f"imports {target}, of another lesson")
         elif folder(name) == "root" and top not in {"numpy", *sys.stdlib_module_names}:
-            if (name, top) != ("schedules", "torch"):  # to_torch, when it is called
+            if (name, top) != ("schedule", "torch"):  # to_torch, when it is called
                 found.append(f"imports {top}; the root needs NumPy alone")
         if dotted.startswith("matplotlib.pyplot"):
             found.append("imports pyplot, which keeps every figure alive")
@@ -140,6 +140,35 @@ def test_the_root_loads_nothing_but_numpy() -> None:
     ran = subprocess.run(command, check=True, capture_output=True, timeout=120)
     loaded = json.loads(ran.stdout)
     assert {"torch", "matplotlib", "scipy", "ipywidgets", "tqdm", *HEAVY} & set(loaded) == set()
+
+
+# --- a reader has an end in sight --------------------------------------------------------------
+
+ROOT_LIMIT = 2_400  # the aim is 2,000 (design); this is where it stands, and only goes down
+LONGEST = 400
+LONGER = {  # until the issue that rewrites it; one that has become shorter leaves the list
+    "course.claims": "the articles' statements, which move to the appendix A",
+    "experiments.search": "two searches and their figures, to be replaced by a library",
+    "lessons.lesson02.exercises": "rewritten with lesson 02",
+    "lessons.lesson03.exercises": "rewritten with lesson 03",
+    "lessons.lesson03.libraries": "one table of data; it goes to lesson 10 with what it compares",
+    "lessons.lesson04.exercises": "rewritten with lesson 04",
+    "lessons.lesson05.studies": "rewritten with lesson 05",
+    "lessons.lesson07.exercises": "rewritten with lesson 07",
+    "lessons.lesson07.studies": "rewritten with lesson 07",
+}
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_the_formula_sheet_stays_short() -> None:
+    assert sum(map(lines, PACKAGE.glob("*.py"))) <= ROOT_LIMIT
+
+
+def test_modules_are_short_and_the_list_of_the_longer_ones_is_true() -> None:
+    assert {module(path) for path in FILES if lines(path) > LONGEST} == set(LONGER)
 
 
 # --- public things explain themselves ----------------------------------------------------------

@@ -77,7 +77,7 @@ def test_a_run_has_its_own_dictionary_of_metrics():
         ({"loss": 1.0}, "^loss must have 3 entries"),
         ({"loss": [1.0]}, "^loss must have 3 entries"),
         ({"grad_norm": [1.0] * 4}, "^grad_norm must have 3 entries"),
-        ({"params": [[1.0, 2.0]] * 3}, "^params must have 4 rows"),
+        ({"params": [[1.0, 2.0]] * 3}, "^params must have 4 entries"),
         ({"metrics": {"accuracy": [0.5]}}, "^metrics must contain 'step'"),
         (
             {"metrics": {"step": [0, 3], "accuracy": [0.5]}},

@@ -87,7 +87,7 @@ def test_steps_and_epochs():
         (
             lambda: batch_order(10, 11, 5, 0),
             ValueError,
-            "batch_size must be at most n = 10, got 11",
+            "batch_size must be at most 10 .all examples., got 11",
         ),
         (lambda: batch_order(10, 0, 5, 0), ValueError, "batch_size must be 1 or greater, got 0"),
         (lambda: batch_order(0, 1, 5, 0), ValueError, "n must be 1 or greater"),
