@@ -17,7 +17,7 @@ from importlib import resources
 from course_utils import optimizers, schedules, validate
 from course_utils.course import claims
 from course_utils.schedules import Schedule
-from course_utils.views.tables import Page, Table
+from course_utils.views.tables import Page, TextTable
 
 # One example of each schedule, for its name and formula; the numbers do not appear.
 _EXAMPLES: dict[str, Schedule] = {
@@ -52,10 +52,12 @@ def cheat_sheet() -> Page:
     rules, families = list(map(_rule, _RULES)), list(map(_schedule, _EXAMPLES))
     stable = "Largest stable rate at curvature λ (Adam: λ after division by σ)"
     tables = (
-        Table(("rule", "formula", "defaults"), rules, "Update rules"),
-        Table(("rule", "limit", "for λ = 1 and β = 0.9"), limits, stable),
-        Table(("schedule", "formula", "defaults"), families, "Schedules (t counts updates from 0)"),
-        Table(("what", "number"), _NUMBERS, "Numbers to remember"),
+        TextTable(("rule", "formula", "defaults"), rules, "Update rules"),
+        TextTable(("rule", "limit", "for λ = 1 and β = 0.9"), limits, stable),
+        TextTable(
+            ("schedule", "formula", "defaults"), families, "Schedules (t counts updates from 0)"
+        ),
+        TextTable(("what", "number"), _NUMBERS, "Numbers to remember"),
     )
     return Page("The learning rate on one page", tables)
 
@@ -149,7 +151,7 @@ def glossary() -> Page:
         for a, b in zip(known[:half], right)
     ]
     columns = ("English", "简体中文", "lesson")
-    return Page("Glossary", (Table(columns + columns, rows),))
+    return Page("Glossary", (TextTable(columns + columns, rows),))
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ def corrected(source: str | None = None) -> Page:
         if source in (None, row.ids[0][:3])
     ]
     columns = ("row", "what the source says", "what is true", "reference")
-    return Page("Where the sources mislead", (Table(columns, rows),))
+    return Page("Where the sources mislead", (TextTable(columns, rows),))
 
 
 def _rows(file: str) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ import ipywidgets as widgets
 
 from course_utils import validate
 from course_utils.course import claims
-from course_utils.views.tables import Page, Table
+from course_utils.views.tables import Page, TextTable
 
 VERDICTS = (claims.HOLDS, claims.ONLY_IF, claims.REFUTED, claims.REBUILT, claims.NOTED)
 WAITING = "not treated yet"
@@ -64,7 +64,7 @@ def summary(folder: str | Path) -> Page:
     columns = ("source", "rows", *VERDICTS, WAITING)
     missing = ", ".join(f"{number:02}" for number in missing_lessons(folder))
     note = f"Lessons that do not exist yet: {missing}" if missing else "All seven lessons exist"
-    return Page("The ledger", (Table(columns, rows, note),))
+    return Page("The ledger", (TextTable(columns, rows, note),))
 
 
 class LedgerBrowser:

@@ -59,8 +59,7 @@ def mean_loss(model: nn.Module, split: Split, loss: str = "cross_entropy") -> fl
         >>> bool(abs(mean_loss(mlp((64, 10), seed=0), digits().test) - np.log(10)) < 0.2)
         True
     """
-    measure = LOSSES[validate.one_of("loss", loss, LOSSES)]
-    return _average(model, split, lambda z, y: measure(z, y).item() * len(y))
+    return float(evaluate(model, split, loss)[0])
 
 
 def accuracy(model: nn.Module, split: Split) -> float:
@@ -76,7 +75,7 @@ def accuracy(model: nn.Module, split: Split) -> float:
         >>> 0 <= accuracy(mlp((64, 10), seed=0), digits().test) < 0.3
         True
     """
-    return _average(model, split, lambda z, y: (z.argmax(dim=1) == y).sum().item())
+    return float(evaluate(model, split)[1])
 
 
 def evaluate(model: nn.Module, split: Split, loss: str = "cross_entropy") -> np.ndarray:
@@ -94,11 +93,17 @@ def evaluate(model: nn.Module, split: Split, loss: str = "cross_entropy") -> np.
         array([2.32, 0.09])
     """
     measure = LOSSES[validate.one_of("loss", loss, LOSSES)]
-
-    def totals(z: torch.Tensor, y: torch.Tensor) -> np.ndarray:
-        return np.array([measure(z, y).item() * len(y), (z.argmax(dim=1) == y).sum().item()])
-
-    return _average(model, split, totals)
+    parameter = next(as_module(model).parameters(), torch.empty(0))
+    if not isinstance(split, Split):
+        raise TypeError(f"split must be a Split such as data.test, got {type(split).__name__}")
+    total = np.zeros(2)
+    with torch.no_grad(), evaluating(model):
+        for first in range(0, len(split), _EVALUATION_ROWS):
+            rows = slice(first, first + _EVALUATION_ROWS)
+            x, y = DeviceData(split.take(rows), parameter.device, parameter.dtype).batch()
+            z = logits(model, x, int(y.max()) + 1)
+            total += measure(z, y).item() * len(y), (z.argmax(dim=1) == y).sum().item()
+    return total / len(split)
 
 
 @contextmanager
@@ -191,20 +196,3 @@ def trainable(model: nn.Module) -> list[nn.Parameter]:
     if not params:
         raise ValueError("model must have at least one trainable parameter")
     return params
-
-
-def _average(
-    model: nn.Module, split: Split, total: Callable[[torch.Tensor, torch.Tensor], Any]
-) -> Any:
-    """The sum of `total(outputs, labels)` over pieces of a split, divided by its length."""
-    as_module(model)
-    if not isinstance(split, Split):
-        raise TypeError(f"split must be a Split such as data.test, got {type(split).__name__}")
-    parameter = next(model.parameters(), torch.empty(0))
-    result = 0.0
-    with torch.no_grad(), evaluating(model):
-        for first in range(0, len(split), _EVALUATION_ROWS):
-            rows = slice(first, first + _EVALUATION_ROWS)
-            x, y = DeviceData(split.take(rows), parameter.device, parameter.dtype).batch()
-            result += total(logits(model, x, int(y.max()) + 1), y)
-    return result / len(split)

@@ -14,11 +14,11 @@ _SYMBOLS = re.compile("[■□●○◐✓✔✗✘]+")  # a screen reader would
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """A table that shows itself as Markdown; a bar in a formula is written `\\vert`.
 
     Example:
-        >>> Table(("name", "formula"), [("cosine", "$1 + 1$")])
+        >>> TextTable(("name", "formula"), [("cosine", "$1 + 1$")])
         | name | formula |
         |---|---|
         | cosine | $1 + 1$ |
@@ -41,7 +41,7 @@ class Page:
     """Tables under one title.
 
     Example:
-        >>> print(Page("Rates", (Table(["rule", "rate"], [["Adam", "0.001"]], "Defaults"),)))
+        >>> print(Page("Rates", (TextTable(["rule", "rate"], [["Adam", "0.001"]], "Defaults"),)))
         **Rates**
         <BLANKLINE>
         *Defaults*
@@ -52,7 +52,7 @@ class Page:
     """
 
     title: str
-    tables: Sequence[Table]
+    tables: Sequence[TextTable]
 
     def __repr__(self) -> str:
         return "\n\n".join([f"**{self.title}**", *map(repr, self.tables)])

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from course_utils.views.tables import Page, Table, html, inline
+from course_utils.views.tables import Page, TextTable, html, inline
 
 COLUMNS, ROWS = ("<name>", "what"), [("a & b", "`x < 1`"), ("✓ ok", "")]
 
@@ -25,7 +25,7 @@ def test_symbols_are_not_read_out(symbol):
 
 
 def test_a_page_is_its_tables_and_is_written_as_it_is_shown(tmp_path):
-    page = Page("All", (Table(["a", "b"], [["1", "2"]], "First"), Table(["c"], [["3"]])))
+    page = Page("All", (TextTable(["a", "b"], [["1", "2"]], "First"), TextTable(["c"], [["3"]])))
     lines = page._repr_markdown_().splitlines()
     assert lines == ["**All**", "", "*First*", "", "| a | b |", "|---|---|", "| 1 | 2 |", "",
                      "| c |", "|---|", "| 3 |"]  # fmt: skip

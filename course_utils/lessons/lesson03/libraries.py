@@ -31,7 +31,7 @@ from course_utils.schedules import (
     with_warmup,
 )
 from course_utils.validate import one_of
-from course_utils.views.tables import Table
+from course_utils.views.tables import TextTable
 
 LIBRARIES = {"tf1": "TensorFlow 1", "keras3": "Keras 3", "torch": "PyTorch", "optax": "optax"}
 """The columns: key and heading."""
@@ -484,7 +484,7 @@ def row(name: str) -> Row:
 # --------------------------------------------------------------------------------------------
 
 
-def calls(names: Iterable[str] | None = None) -> Table:
+def calls(names: Iterable[str] | None = None) -> TextTable:
     """Return the table of names: formula, and how each library writes the schedule.
 
     Args:
@@ -495,7 +495,7 @@ def calls(names: Iterable[str] | None = None) -> Table:
         | schedule | formula | TensorFlow 1 | Keras 3 | PyTorch | optax |
         ...
     """
-    return Table(
+    return TextTable(
         ["schedule", "formula", *LIBRARIES.values()],
         [
             [f"**{r.name}**", _math(r.formula), *(_code(r, library) for library in LIBRARIES)]
@@ -504,7 +504,7 @@ def calls(names: Iterable[str] | None = None) -> Table:
     )
 
 
-def traps(names: Iterable[str] | None = None) -> Table:
+def traps(names: Iterable[str] | None = None) -> TextTable:
     """Return the table of differences: boundary, past the end, and the trap.
 
     Args:
@@ -515,13 +515,13 @@ def traps(names: Iterable[str] | None = None) -> Table:
         | schedule | at the boundary | past the end | trap |
         ...
     """
-    return Table(
+    return TextTable(
         ["schedule", "at the boundary", "past the end", "trap"],
         [[f"**{r.name}**", r.boundary, r.past_end, r.trap] for r in _rows(names)],
     )
 
 
-def defaults(names: Iterable[str] | None = None) -> Table:
+def defaults(names: Iterable[str] | None = None) -> TextTable:
     """Return the table of what each library assumes when you say nothing.
 
     Args:
@@ -533,10 +533,10 @@ def defaults(names: Iterable[str] | None = None) -> Table:
         ...
     """
     body = [[f"**{r.name}**", *(_defaults(r, key) for key in LIBRARIES)] for r in _rows(names)]
-    return Table(["schedule", *LIBRARIES.values()], body)
+    return TextTable(["schedule", *LIBRARIES.values()], body)
 
 
-def translations(names: Iterable[str] | None = None) -> Table:
+def translations(names: Iterable[str] | None = None) -> TextTable:
     """Return the wrong translations: what copying the numbers gives, and where it goes wrong.
 
     Args:
@@ -560,7 +560,7 @@ def translations(names: Iterable[str] | None = None) -> Table:
         for key, version in r.versions.items()
         if version.naive
     ]
-    return Table(["schedule", "library", "copied", "wrong from step", "right"], body)
+    return TextTable(["schedule", "library", "copied", "wrong from step", "right"], body)
 
 
 def _rows(names: Iterable[str] | None) -> list[Row]:
