@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
@@ -152,8 +153,10 @@ def measure(
 
 def record(path: str | PathLike[str]) -> Edge:
     """Measure everything (some minutes) and write it to `path` with its provenance."""
+    started = time.process_time()
     edge = measure()
-    provenance = files.provenance(COMMAND, **files.versions())
+    seconds = round(time.process_time() - started)
+    provenance = files.provenance(COMMAND, cpu_seconds=seconds, **files.versions())
     content = {name: getattr(edge, name).tolist() for name in ("rates", "seeds", "step")}
     for name in ("loss", "grad_norm", "sharpness"):
         content[name] = files.rounded(getattr(edge, name), 6)

@@ -92,6 +92,7 @@ def test_record_writes_what_load_reads(tmp_path, monkeypatch):
     loaded = edge_of_stability.load(tmp_path / "edge.json")
     np.testing.assert_allclose(loaded.sharpness, small.sharpness, rtol=1e-5)
     assert loaded.meta["provenance"]["command"] == edge_of_stability.COMMAND
+    assert loaded.meta["provenance"]["cpu_seconds"] >= 0
     assert "NaN" not in (tmp_path / "edge.json").read_text()
     json.loads((tmp_path / "edge.json").read_text())
 
