@@ -735,7 +735,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ...
     SystemExit: 2
     """
-    parser = argparse.ArgumentParser(prog="python -m course_utils.search", description=main.__doc__)
+    name = "python -m course_utils.experiments.search"
+    parser = argparse.ArgumentParser(prog=name, description="Search with several processes.")
     commands = parser.add_subparsers(dest="command", required=True)
     worker = commands.add_parser("worker", help="run trials of a study until all have ended")
     show = commands.add_parser("show", help="print where a study stands")
