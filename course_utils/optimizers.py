@@ -40,7 +40,8 @@ class Optimizer:
         def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __post_init__(self) -> None:
-        for name, check in validate.checks(type(self)).items():
+        rule: Any = type(self)
+        for name, check in validate.checks(rule).items():
             setattr(self, name, check(name, getattr(self, name)))
         self.reset()
 

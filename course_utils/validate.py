@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from functools import partial
+from functools import cache, partial
 from numbers import Integral, Real
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -223,6 +223,7 @@ Flag = Annotated[bool, boolean]
 Text = Annotated[str, partial(instance, kind=str)]
 
 
+@cache
 def checks(signed: Any) -> dict[str, Check]:
     """Return the checks that the annotations of a function, or of the fields of a class, name.
 
