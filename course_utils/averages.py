@@ -27,9 +27,7 @@ FIRST: dict[str, Callable[[float, int], float]] = {
 
 
 def uniform(n: int) -> float:
-    r"""Return :math:`c_n = 1/n`, the mean of all weights so far (Polyak & Juditsky; SWA).
-
-    As `torch.optim.swa_utils.AveragedModel` does by default. Source: Izmailov et al., 1803.05407.
+    r"""Return :math:`c_n = 1/n`, the mean of all weights so far (SWA, Izmailov et al., 1803.05407).
 
     >>> running([1.0, 2.0, 3.0, 4.0], uniform)
     array([1. , 1.5, 2. , 2.5])
@@ -52,9 +50,8 @@ def polynomial(power: float) -> Share:
 def exponential(decay: float, first: str = "copy") -> Share:
     r"""Return :math:`c_n = 1 - d`: an exponential average, which remembers about 1/(1 - d) weights.
 
-    Libraries differ in what comes first, and with d near 1 it lasts: the initial weights keep the
-    share :math:`d^n`, for d = 0.999 still 0.37 after 1000 updates. "copy" starts from the first
-    weights after an update (PyTorch, Keras); "start" from the weights before it, `start` of
+    What comes first lasts: the initial weights keep the share :math:`d^n`. "copy" starts from the
+    first weights after an update (PyTorch, Keras); "start" from the weights before it, `start` of
     `running` (timm; optax from zero); "corrected" divides by :math:`1 - d^n`, as Adam does
     (`optax.ema`); "warm-up" takes :math:`c_n = \max(1 - d, n^{-2/3})` (timm, `use_warmup`).
 

@@ -98,25 +98,18 @@ def descend(
             metrics = {"step": np.arange(1, steps + 1), "scale": scale}
     else:
         metrics = {"step": np.array([steps]), "params": w[None]}
-    return Run(
-        lr=lr,
-        loss=loss,
-        grad_norm=grad_norm,
-        final_loss=final,
-        params=params,
-        metrics=metrics,
-        meta={
-            "problem": problem.name,
-            "problem_parameters": dict(problem.parameters),
-            "optimizer": optimizer.name,
-            "optimizer_parameters": optimizer.parameters,
-            "schedule": schedules,
-            "steps": steps,
-            "replicas": list(w.shape[:-1]),
-            "gradient_noise": noise,
-            "seed": int(seed),
-        },
-    )
+    meta = {
+        "problem": problem.name,
+        "problem_parameters": dict(problem.parameters),
+        "optimizer": optimizer.name,
+        "optimizer_parameters": optimizer.parameters,
+        "schedule": schedules,
+        "steps": steps,
+        "replicas": list(w.shape[:-1]),
+        "gradient_noise": noise,
+        "seed": int(seed),
+    }
+    return Run(lr, loss, grad_norm, final, params, metrics, meta)
 
 
 def _rates(schedule: Any, steps: int) -> tuple[np.ndarray, str]:

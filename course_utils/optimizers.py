@@ -26,9 +26,8 @@ __all__ = ["AdamW", "Adagrad", "Adam", "GradientDescent", "Optimizer", "RMSprop"
 class Optimizer:
     """What all update rules share: checks of the arguments, memory, and a record of themselves.
 
-    A rule is a dataclass of its hyperparameters, whose annotations name their checks. It lists the
-    arrays it remembers in `memory`; they start at zero, in the shape and dtype of the first
-    parameters, and are updated in place.
+    A rule is a dataclass of its hyperparameters, whose annotations name their checks. The arrays it
+    remembers, `memory`, start at zero, like the first parameters, and are updated in place.
     """
 
     name: str
@@ -41,7 +40,8 @@ class Optimizer:
         def __setattr__(self, name: str, value: Any) -> None: ...
 
     def __post_init__(self) -> None:
-        for name, check in validate.checks(type(self)).items():
+        rule: Any = type(self)
+        for name, check in validate.checks(rule).items():
             setattr(self, name, check(name, getattr(self, name)))
         self.reset()
 
@@ -83,8 +83,7 @@ class Optimizer:
     def scale(self) -> float | np.ndarray:
         """The factor that multiplied `lr` at the last step, for each parameter.
 
-        The rate that really acts on parameter i is `lr * scale[i]`; the scale is 1.0 for gradient
-        descent and before the first step.
+        1.0 for gradient descent and before the first step.
         """
         return 1.0 if self._denominator is None else 1.0 / self._denominator
 
@@ -175,10 +174,9 @@ class RMSprop(Optimizer):
         v_t = \alpha v_{t-1} + (1 - \alpha)\, g_t^2, \qquad
         \theta_{t+1} = \theta_t - \frac{\eta_t}{\sqrt{v_t} + \epsilon}\, g_t
 
-    The average remembers about :math:`1/(1-\alpha)` gradients. It starts at :math:`v_0 = 0` and is
-    not corrected for it: the first step has length :math:`\eta/\sqrt{1-\alpha}`, **ten times the
-    rate** at the default. (Corrected for it, RMSprop is Adam with `beta1=0`.) At a constant rate it
-    need not settle: on a parabola it ends jumping across the minimum, :math:`\eta/2` to each side.
+    The average remembers about :math:`1/(1-\alpha)` gradients. It starts at :math:`v_0 = 0`,
+    uncorrected: the first step has length :math:`\eta/\sqrt{1-\alpha}`, by default **ten times the
+    rate**. At a constant rate it ends jumping across the minimum, :math:`\eta/2` to each side.
     Sources: Tieleman & Hinton 2012, lecture 6e; `torch.optim.RMSprop` (no momentum, not centered).
 
     >>> RMSprop().step([1.0, 1.0], [100.0, 0.01], lr=0.01).round(4)
@@ -208,11 +206,10 @@ class Adam(Optimizer):
         \hat v_t &= v_t / (1 - \beta_2^t) \\
         \theta_{t+1} &= \theta_t - \eta_t\, \hat m_t / (\sqrt{\hat v_t} + \epsilon)
 
-    with t counted from 1: the first step has length :math:`\eta` in every coordinate. Without
-    `bias_correction` (the divisions by :math:`1 - \beta^t`) the first step on a constant slope is
-    3.16 times the rate, and the longest, the twelfth, 6.57 times. `amsgrad` divides by the largest
-    :math:`v_t` so far in place of the last. Sources: Kingma & Ba 2015, algorithm 1; Reddi, Kale &
-    Kumar 2018; `torch.optim.Adam`.
+    with t counted from 1: the first step has length :math:`\eta` in every coordinate (without
+    `bias_correction`, the divisions by :math:`1 - \beta^t`, 3.16 times that). `amsgrad` divides by
+    the largest :math:`v_t` so far. Sources: Kingma & Ba 2015, algorithm 1; Reddi, Kale & Kumar
+    2018; `torch.optim.Adam`.
 
     >>> Adam().step([1.0, 1.0], [100.0, -0.01], lr=0.1).round(6)
     array([0.9, 1.1])

@@ -1,8 +1,7 @@
 r"""Random draws shared by the torch training loop and the NumPy sweep.
 
-Initial weights and batch order depend on the seed alone (any integer >= 0), never on a global
-generator, so that arms of a comparison can be *paired*: same seed, same weights, same batches,
-another rate. Indices are int64 and weights float64 on every platform.
+Initial weights and batch order depend on the seed alone, never on a global generator, so that arms
+of a comparison can be *paired*: same seed, same weights, same batches, another rate.
 """
 
 from __future__ import annotations

@@ -244,8 +244,8 @@ def with_warmup(
     r"""Rise in a straight line to the start of `schedule`, then follow it from *its* step 0.
 
     :math:`\eta_t = s_0\,[f + (1-f)\,t/W]` for t < W and :math:`s_{t-W}` from t = W on. With
-    `start_factor=0` update 0 changes nothing. The common rule :math:`\min(1, (t+1)/n)` is
-    `warmup_steps=n - 1, start_factor=1 / n`. Source: Goyal et al., arXiv 1706.02677, §2.2.
+    `start_factor=0`, as in Keras and optax, update 0 changes nothing; :math:`\min(1, (t+1)/n)`, a
+    common rule, is `warmup_steps=n - 1, start_factor=1 / n`. Goyal et al., 1706.02677, §2.2.
 
     >>> with_warmup(0.1, 4)(np.arange(6))
     array([0.   , 0.025, 0.05 , 0.075, 0.1  , 0.1  ])

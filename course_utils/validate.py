@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from functools import partial
+from functools import cache, partial
 from numbers import Integral, Real
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -186,13 +186,11 @@ def array(
         result = result.astype(np.float64, copy=False)
     if ndim is not None and result.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension(s), got shape {result.shape}")
-    if shape is not None and (
-        result.ndim != len(shape)
-        or any(want is not None and want != have for want, have in zip(shape, result.shape))
-    ):
-        wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape)
-        wanted += ",)" if len(shape) == 1 else ")"
-        raise ValueError(f"{name} must have shape {wanted}, got {result.shape}")
+    if shape is not None:
+        pairs = zip(shape, result.shape)
+        if result.ndim != len(shape) or any(want not in (None, have) for want, have in pairs):
+            wanted = str(shape).replace("None", "any")
+            raise ValueError(f"{name} must have shape {wanted}, got {result.shape}")
     if finite and not np.isfinite(result).all():
         raise ValueError(f"{name} must contain finite numbers only, got {value!r}")
     return result
@@ -225,6 +223,7 @@ Flag = Annotated[bool, boolean]
 Text = Annotated[str, partial(instance, kind=str)]
 
 
+@cache
 def checks(signed: Any) -> dict[str, Check]:
     """Return the checks that the annotations of a function, or of the fields of a class, name.
 

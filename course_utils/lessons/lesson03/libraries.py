@@ -274,7 +274,7 @@ ROWS: tuple[Row, ...] = (
             "tf1": Version("cosine_decay_restarts(0.1, t, 10)", _RESTARTS),
             "keras3": Version("CosineDecayRestarts(0.1, 10)", _RESTARTS),
             "torch": Version(
-                "CosineAnnealingWarmRestarts(optimizer, T_0=10, T_mult=2)",
+                "CosineAnnealingWarmRestarts(optimizer, T_0=10, T_mult=2)",  # whole numbers only
                 {"T_mult": 1, "eta_min": 0.0},
                 naive="CosineAnnealingWarmRestarts(optimizer, T_0=10)",
                 naive_from=11,
