@@ -171,12 +171,13 @@ def select(results: Iterable[Result], **settings: Any) -> list[Result]:
     for name in settings:
         validate.one_of("settings", name, Plan.__dataclass_fields__)
     wanted = settings.items()
+    results = validate.sequence("results", results)
     return [r for r in results if all(getattr(r.plan, name) == value for name, value in wanted)]
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Runs that differ in their rates and seeds, as a table: what `plots.u_curve` draws.
+    """Runs that differ in their rates and seeds, as a table: what `views.sensitivity_curve` draws.
 
     Args:
         lrs: rates, smallest first (R,).

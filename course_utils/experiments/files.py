@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from course_utils import __version__, validate
@@ -82,6 +81,7 @@ def write(
         ...     read(f"{folder}/a.json", "notes", lambda entry: entry["x"])
         {'one': 1}
     """
+    path = validate.path("path", path)
     if not isinstance(command, str) or not command:
         raise ValueError(f"command must be the line that makes this file again, got {command!r}")
     seconds = None if seconds is None else validate.nonnegative("seconds", seconds)
@@ -108,7 +108,7 @@ def read(path: str | PathLike[str], kind: str, decode: Callable[[Any], Any]) -> 
         ...
     FileNotFoundError: [Errno 2] No such file or directory: 'setup.json'
     """
-    content = Path(path).read_bytes()
+    content = validate.path("path", path).read_bytes()
     try:
         content = json.loads(content, parse_constant=_refuse)
     except (RecursionError, ValueError) as error:

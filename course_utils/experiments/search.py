@@ -480,7 +480,8 @@ def _plan(name, sampler, low, high, n, more, direction, seed, heartbeat, grace) 
     validate.one_of("sampler", sampler, SAMPLERS)
     validate.one_of("direction", direction, DIRECTIONS)
     axes = {"lr": _ends("low", low, "high", high)}
-    for axis, ends in dict(more or {}).items():
+    more = {} if more is None else validate.instance("more", more, Mapping)
+    for axis, ends in more.items():
         if axis in axes or not isinstance(axis, str):
             raise ValueError(f"more must name axes other than 'lr', got {axis!r}")
         if not isinstance(ends, (tuple, list)) or len(ends) != 2:
