@@ -185,7 +185,10 @@ class Table:
         columns = [places[validate.one_of("seeds", seed, places)] for seed in seeds]
         cells = np.ix_(rows, columns)
         metrics = {name: values[cells] for name, values in self.metrics.items()}
-        return Table(self.lrs[rows], self.seeds[columns], metrics, self.diverged[cells], self.meta)
+        meta = dict(self.meta)
+        if "drawn" in meta:  # in an audit
+            meta["drawn"] = [meta["drawn"][column] for column in columns]
+        return Table(self.lrs[rows], self.seeds[columns], metrics, self.diverged[cells], meta)
 
     def _row(self, lr: float) -> int:
         row = self.nearest(validate.positive("lrs", lr))
