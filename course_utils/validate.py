@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Collection
 from functools import cache, partial
 from numbers import Integral, Real
+from os import PathLike
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import numpy as np
@@ -141,6 +143,19 @@ def each(check: Check, name: str, value: Any) -> list[Any]:
     [1.0, 2.0]
     """
     return [check(f"{name}[{i}]", item) for i, item in enumerate(sequence(name, value))]
+
+
+def path(name: str, value: Any) -> Path:
+    """Return `value` as a path if it names a file or a folder, whether or not there is one.
+
+    >>> path("folder", None)
+    Traceback (most recent call last):
+        ...
+    TypeError: folder must be a path, got None
+    """
+    if not isinstance(value, (str, PathLike)):
+        raise TypeError(f"{name} must be a path, got {value!r}")
+    return Path(value)
 
 
 def one_of(name: str, value: T, allowed: Collection[Any]) -> T:

@@ -384,7 +384,7 @@ def untreated(folder: str | Path) -> list[str]:
 
 def _notebooks(folder: str | Path) -> list[tuple[int, Path]]:
     """The lessons in a folder: (number, path), in order."""
-    folder = Path(folder)
+    folder = validate.path("folder", folder)
     if not folder.is_dir():
         raise ValueError(f"folder must be an existing folder of notebooks, got {str(folder)!r}")
     return [(int(path.name[:2]), path) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from course_utils import validate
 from course_utils.course import progress
 
 NOT_ATTEMPTED = "not attempted yet"
@@ -351,6 +352,8 @@ def grade_number(
         >>> grade(4.88)
         'Downhill.'
     """
+    validate.instance("mistakes", mistakes, Mapping)
+    expected, near = validate.finite("expected", expected), validate.nonnegative("near", near)
     try:
         expect_none_of(expected, mistakes, near=near)
     except Incorrect:
@@ -381,7 +384,7 @@ def grade_choice(solution: str, replies: Mapping[str, str]) -> Callable[[Any], s
             ...
         course_utils.course.exercises.Incorrect: You chose 'up': there it rises.
     """
-    if solution not in replies:
+    if solution not in validate.instance("replies", replies, Mapping):
         raise ValueError(f"the solution {solution!r} must be one of {', '.join(replies)}")
 
     def grade(answer: Any) -> str:

@@ -35,7 +35,7 @@ def missing_lessons(folder: str | Path) -> list[int]:
         ...     missing_lessons(empty)
         [1, 2, 3, 4, 5, 6, 7]
     """
-    folder = Path(folder)
+    folder = validate.path("folder", folder)
     if not folder.is_dir():
         raise ValueError(f"folder must be an existing folder of notebooks, got {str(folder)!r}")
     found = {int(path.name[:2]) for path in folder.glob("[0-9][0-9]_*.ipynb")}

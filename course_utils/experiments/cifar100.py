@@ -232,7 +232,8 @@ def recorded(results: str | os.PathLike[str]) -> list[Result]:
     >>> recorded("no such folder")
     []
     """
-    files = [Path(results) / f"06_{group}.json" for group in GROUPS]
+    folder = validate.path("results", results)
+    files = [folder / f"06_{group}.json" for group in GROUPS]
     return [run for file in files if file.exists() for run in load(file)]
 
 
@@ -270,6 +271,7 @@ def fingerprint(data: Data) -> str:
         >>> fingerprint(digits(seed=0)) == fingerprint(digits(seed=1))
         True
     """
+    validate.instance("data", data, Data)
     digests = sorted(
         hashlib.sha256(x.tobytes() + bytes([y])).digest()
         for split in data.splits.values()

@@ -100,9 +100,7 @@ def home(root: str | os.PathLike[str] | None = None) -> Path:
     """
     if root is None:
         root = os.environ.get(VARIABLE) or _cache()
-    if not isinstance(root, (str, os.PathLike)):
-        raise TypeError(f"root must be the path of a folder, got {root!r}")
-    return Path(root).expanduser()
+    return validate.path("root", root).expanduser()
 
 
 def places(root: Path) -> tuple[Path, Path]:
@@ -126,7 +124,7 @@ def read(folder: str | os.PathLike[str]) -> Files:
         ...     read(folder).labels["test"].shape
         (4,)
     """
-    folder = Path(folder)
+    folder = validate.path("folder", folder)
     synthetic = (folder / SYNTHETIC_FILE).exists()
     names = _read_names(folder)
     images, labels = {}, {}
@@ -164,7 +162,7 @@ def write_synthetic(
         "test": validate.integer("n_test", n_test, minimum=1),
     }
     rng = np.random.default_rng(validate.integer("seed", seed, minimum=0))
-    folder = Path(folder)
+    folder = validate.path("folder", folder)
     for place in places(folder):
         real = [file for part in RECORDS if (file := place / f"{part}.bin").exists()]
         if real and not (place / SYNTHETIC_FILE).exists():

@@ -172,6 +172,7 @@ def select(results: Iterable[Result], **settings: Any) -> list[Result]:
     for name in settings:
         validate.one_of("settings", name, Plan.__dataclass_fields__)
     wanted = settings.items()
+    results = validate.sequence("results", results)
     return [r for r in results if all(getattr(r.plan, name) == value for name, value in wanted)]
 
 

@@ -62,7 +62,8 @@ class Split:
     def _check_normalization(self, pixels: bool) -> None:
         for name in ("mean", "std"):
             check = validate.finite if name == "mean" else validate.positive
-            values = tuple(check(f"{name}[{i}]", v) for i, v in enumerate(getattr(self, name)))
+            given = validate.sequence(name, getattr(self, name))
+            values = tuple(check(f"{name}[{i}]", v) for i, v in enumerate(given))
             object.__setattr__(self, name, values)
             if pixels and len(values) not in (1, self.x.shape[1]):
                 raise ValueError(f"{name} must have 1 or {self.x.shape[1]} entries, got {values}")
@@ -138,7 +139,8 @@ class Data:
                     f"{part} must have labels in 0..{self.classes - 1}, "
                     f"got {split.y.min()}..{split.y.max()}"
                 )
-        if self.class_names and len(self.class_names) != self.classes:
+        validate.sequence("class_names", self.class_names)
+        if len(self.class_names) not in (0, self.classes):
             raise ValueError(
                 f"class_names must have {self.classes} entries, got {len(self.class_names)}"
             )

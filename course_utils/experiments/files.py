@@ -84,6 +84,7 @@ def write(
         ...     read(f"{folder}/a.json", "notes", lambda entry: entry["x"])
         {'one': 1}
     """
+    path = validate.path("path", path)
     if not isinstance(command, str) or not command:
         raise ValueError(f"command must be the line that makes this file again, got {command!r}")
     seconds = None if seconds is None else validate.nonnegative("seconds", seconds)
@@ -111,7 +112,7 @@ def read(path: str | PathLike[str], kind: str, decode: Callable[[Any], Any]) -> 
         ...
     FileNotFoundError: [Errno 2] No such file or directory: 'setup.json'
     """
-    content = read_json(path)
+    content = read_json(validate.path("path", path))
     found = content.get("format") if isinstance(content, dict) else None
     if found != f"learning rate {kind}":
         raise ValueError(f"{path} must have the format 'learning rate {kind}', got {found!r}")

@@ -209,6 +209,8 @@ def study(
     plan = _plan(name, sampler, low, high, n, more, direction, seed, heartbeat, grace)
     if storage is None:
         storage = f"{name}.journal"
+        if os.path.basename(storage) != storage:
+            raise ValueError(f"name must not hold a path where it names the file, got {name!r}")
     opened = _open(storage)
     _beat(opened, plan)
     try:
@@ -236,12 +238,16 @@ def join(name: str, storage: Any) -> optuna.Study:
             ...
         ValueError: storage ':memory:' has no study 'nobody-made-this' made by search.study
     """
-    opened = _open(storage)
-    with contextlib.suppress(KeyError):
-        found = optuna.load_study(study_name=name, storage=opened)
-        if _wait_for_plan(found):
-            _beat(opened, found.user_attrs["plan"])
-            return found
+    validate.instance("name", name, str)
+    place = str(storage).removeprefix("sqlite:///").split("?")[0]
+    new = isinstance(storage, (str, os.PathLike)) and not os.path.exists(place)
+    if not new or "://" in place:  # else opening it would make it
+        opened = _open(storage)
+        with contextlib.suppress(KeyError):
+            found = optuna.load_study(study_name=name, storage=opened)
+            if _wait_for_plan(found):
+                _beat(opened, found.user_attrs["plan"])
+                return found
     shown = re.sub("//[^@/]*@", "//***@", str(storage))  # no password in a message
     raise ValueError(f"storage {shown!r} has no study {name!r} made by search.study")
 
@@ -465,7 +471,8 @@ def _plan(name, sampler, low, high, n, more, direction, seed, heartbeat, grace) 
     validate.one_of("sampler", sampler, SAMPLERS)
     validate.one_of("direction", direction, DIRECTIONS)
     axes = {"lr": _ends("low", low, "high", high)}
-    for axis, ends in dict(more or {}).items():
+    more = {} if more is None else validate.instance("more", more, Mapping)
+    for axis, ends in more.items():
         if axis in axes or not isinstance(axis, str):
             raise ValueError(f"more must name axes other than 'lr', got {axis!r}")
         if not isinstance(ends, (tuple, list)) or len(ends) != 2:

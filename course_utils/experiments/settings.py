@@ -196,17 +196,14 @@ def group_factors(
 def _checked_factors(factors: Any) -> tuple[float, ...] | None:
     if factors is None:
         return None
-    if not isinstance(factors, (list, tuple, np.ndarray)) or np.ndim(factors) != 1:
-        raise TypeError(f"factors must be a sequence of numbers, got {factors!r}")
+    factors = validate.sequence("factors", factors)
     return tuple(validate.nonnegative(f"factors[{i}]", f) for i, f in enumerate(factors))
 
 
 def _checked_path(checkpoint: Any) -> Path | None:
     if checkpoint is None:
         return None
-    if not isinstance(checkpoint, (str, os.PathLike)):
-        raise TypeError(f"checkpoint must be a path to a file, got {checkpoint!r}")
-    path = Path(checkpoint)
+    path = validate.path("checkpoint", checkpoint)
     if not path.parent.is_dir():
         raise ValueError(f"checkpoint must be in an existing folder, got {str(path)!r}")
     if path.is_dir():
@@ -229,7 +226,7 @@ def _checked_observers(observers: Any) -> dict[str, Callable[[nn.Module], Any]]:
 
 
 def _finite_schedule(schedule: Any, steps: int) -> Schedule:
-    schedule = as_schedule(schedule)
+    schedule = as_schedule(schedule, "schedule")
     finite = np.isfinite(schedule.rates(steps))
     if not finite.all():
         t = int(np.argmin(finite))

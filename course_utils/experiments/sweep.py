@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -169,6 +169,7 @@ def sweep(
     data = digits() if data is None else data
     if not isinstance(data, Data):
         raise TypeError(f"data must be a Data (course_utils.experiments.datasets), got {data!r}")
+    validate.boolean("progress", progress)
     seeds = _check_seeds(seeds)
     hidden = _as_list("hidden", hidden, "integers", empty=True)
     hidden = [validate.integer(f"hidden[{i}]", n, minimum=1) for i, n in enumerate(hidden)]
@@ -375,9 +376,10 @@ def _check_optimizer(optimizer: Any) -> Any:
 
 
 def _as_list(name: str, values: Any, what: str, *, empty: bool = False) -> list[Any]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be a list of {what}, got {values!r}")
-    values = list(values)
+    try:
+        values = validate.sequence(name, list(values) if isinstance(values, Mapping) else values)
+    except TypeError:
+        raise TypeError(f"{name} must be a list of {what}, got {values!r}") from None
     if not values and not empty:
         raise ValueError(f"{name} must not be empty")
     return values

@@ -178,16 +178,18 @@ class Table:
         self, *, lrs: Iterable[float] | None = None, seeds: Iterable[int] | None = None
     ) -> Table:
         """Return the table of some rates (each to 1 %) and some seeds, in the order given."""
-        for name, values in (("lrs", lrs), ("seeds", seeds)):
-            if values is not None and not isinstance(values, Iterable):
-                raise TypeError(f"{name} must be a list, got {values!r}")
-        rows = list(range(len(self.lrs)) if lrs is None else map(self._row, lrs))
         places = {int(seed): place for place, seed in enumerate(self.seeds)}
-        wanted = list(places) if seeds is None else seeds
-        columns = [places[validate.one_of("seeds", seed, places)] for seed in wanted]
+        rows = list(range(len(self.lrs)))
+        if lrs is not None:
+            rows = [self._row(lr) for lr in validate.sequence("lrs", lrs)]
+        seeds = places if seeds is None else validate.sequence("seeds", seeds)
+        columns = [places[validate.one_of("seeds", seed, places)] for seed in seeds]
         cells = np.ix_(rows, columns)
         metrics = {name: values[cells] for name, values in self.metrics.items()}
-        return Table(self.lrs[rows], self.seeds[columns], metrics, self.diverged[cells], self.meta)
+        meta = dict(self.meta)
+        if "drawn" in meta:  # in an audit
+            meta["drawn"] = [meta["drawn"][column] for column in columns]
+        return Table(self.lrs[rows], self.seeds[columns], metrics, self.diverged[cells], meta)
 
     def _row(self, lr: float) -> int:
         row = self.nearest(validate.positive("lrs", lr))
@@ -217,6 +219,7 @@ def higher_is_better(metric: str) -> bool:
     >>> higher_is_better("test_accuracy"), higher_is_better("test_loss")
     (True, False)
     """
+    validate.instance("metric", metric, str)
     return metric == "accuracy" or metric.endswith("_accuracy")
 
 

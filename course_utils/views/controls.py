@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isclose
 from numbers import Real
 from typing import Any
@@ -63,7 +63,8 @@ def menu(options: Iterable[str], value: str, description: str) -> widgets.Dropdo
 
 
 def _several(name: str, values: Any) -> list[Any]:
-    if not isinstance(values, Iterable) or not (values := list(values)):
+    values = validate.sequence(name, list(values) if isinstance(values, Mapping) else values)
+    if not values:
         raise TypeError(f"{name} must be a list of at least one entry, got {values!r}")
     return values
 

@@ -102,7 +102,7 @@ def loss_curve(
     """
     runs, ax = by_label(runs), check_axes(ax)
     floor = None if floor is None else validate.positive("floor", floor)
-    smooth = validate.integer("smooth", smooth, 1)
+    smooth, log = validate.integer("smooth", smooth, 1), validate.boolean("log", log)
     curves = {label: losses(run) for label, run in runs.items()}
     negative = any((curve[np.isfinite(curve)] < 0).any() for curve in curves.values())
     log = log and not negative
@@ -236,6 +236,7 @@ def rate_strip(ax: Axes, runs: Run | Mapping[str, Run], *, log: bool | None = No
         [0.2, 0.1, 0.1]
     """
     runs, ax = by_label(runs), check_axes(ax)
+    log = None if log is None else validate.boolean("log", log)
     for i, (label, run) in enumerate(runs.items()):
         if run.steps:
             used = np.append(run.lr, run.lr[-1])  # update t lasts from t to t + 1
@@ -249,6 +250,7 @@ def rate_strip(ax: Axes, runs: Run | Mapping[str, Run], *, log: bool | None = No
         ax.set_yscale("log")
         log_ticks(ax.yaxis, 4)
     else:
+        ax.set_yscale("linear")
         ax.set_ylim(min(0.0, 1.15 * rates.min(initial=0)), 1.15 * rates.max(initial=0) or 1.0)
         ax.yaxis.get_major_locator().set_params(nbins=3)
     ax.set(xlabel=STEP_LABEL, ylabel=RATE_LABEL.replace(" ", "\n"))

@@ -198,6 +198,7 @@ def moving_path(ax: Axes) -> dict[str, Artist]:
     >>> list(moving_path(subplots()[1]))
     ['path', 'exit']
     """
+    check_axes(ax)
     (path,) = ax.plot([], [], "o-", color=BLUE, ms=6, lw=1.4, zorder=6)  # above the legend
     (cross,) = ax.plot([], [], "x", color=INFEASIBLE, ms=13, mew=3, zorder=7)
     return {"path": path, "exit": cross}

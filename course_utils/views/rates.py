@@ -69,6 +69,7 @@ def sensitivity_curve(
     check_axes(ax)
     if not isinstance(metric, str):
         raise TypeError(f"metric must be a text, got {metric!r}")
+    log = validate.boolean("log", log)
     lrs, values, bad = _cells(sweep, metric)
     if tolerance is not None:
         tolerance = validate.nonnegative("tolerance", tolerance)

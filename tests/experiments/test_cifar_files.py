@@ -402,7 +402,7 @@ def test_synthetic_data_make_way_for_others(tmp_path):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda path: cifar100(3), TypeError, "root must be the path of a folder, got 3"),
+        (lambda path: cifar100(3), TypeError, "root must be a path, got 3"),
         (lambda path: cifar100(path, download=1), TypeError, "download must be True or False"),
         (lambda path: cifar100(path, n_validation=-1), ValueError, "n_validation must be 0 or"),
         (lambda path: cifar100(path, n_validation=200), ValueError, "must be less than 200"),

@@ -407,6 +407,24 @@ def test_default_storage_is_a_file_beside_the_notebook(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["beside.journal"]
 
 
+@pytest.mark.parametrize("form", ["{}/typo.journal", "sqlite:///{}/typo.db"])
+def test_to_join_makes_no_file(tmp_path, form):
+    with pytest.raises(ValueError, match="has no study 'x' made by search.study"):
+        search.join("x", form.format(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_is_no_path_and_no_study_is_opened_without_one(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ValueError, match="name must not hold a path .*, got '../up'"):
+        search.study("../up", n=2)
+    search.study("only", "log", n=2)
+    with pytest.raises(TypeError, match="name must be a str, got None"):
+        search.join(None, "log")
+    assert not (tmp_path / "up.journal").exists()
+
+
 def test_study_of_the_same_name_must_be_the_same(tmp_path):
     storage = tmp_path / "log"
     search.study("same", storage, n=5)

@@ -339,6 +339,7 @@ def test_an_audit_draws_the_seeds_of_recorded_tables_anew(path, monkeypatch, tmp
         draws[shift] = back["a"].final("loss")[0].astype(int).tolist()
         assert set(draws[shift]) <= set(ten) and back["a"].seeds.tolist() == ten
         assert back["a"].meta["drawn"] == draws[shift]
+        assert back["a"].select(seeds=[12, 10]).meta["drawn"] == [draws[shift][2], draws[shift][0]]
         assert np.ptp(back["a"].final("loss"), axis=0).max() == 0  # a column is one seed
         np.testing.assert_array_equal(back["a"].diverged[1], back["a"].final("loss")[1] == 10)
         assert back["b"].final("loss")[0].astype(int).tolist() == draws[shift]  # still paired

@@ -673,17 +673,17 @@ def growing():
         (
             lambda: train(model(), DATA, steps=1, schedule=-0.1),
             ValueError,
-            "lr must be greater than",
+            "schedule must be greater than",
         ),
         (
             lambda: train(model(), DATA, steps=1, schedule=math.nan),
             ValueError,
-            "lr must be a finite",
+            "schedule must be a finite",
         ),
         (
             lambda: train(model(), DATA, steps=1, schedule="cosine"),
             TypeError,
-            "lr must be a number",
+            "schedule must be a number",
         ),
         (lambda: train(model(), DATA), ValueError, "either steps or epochs"),
         (lambda: train(model(), DATA, steps=1, epochs=1), ValueError, "either steps or epochs"),
@@ -810,7 +810,7 @@ def growing():
         (
             lambda: train(model(), DATA, steps=1, factors=0.1),
             TypeError,
-            "factors must be a sequence of numbers",
+            "factors must be a list",
         ),
         (
             lambda: train(model(), DATA, steps=1, factors=(-1,)),

@@ -103,7 +103,10 @@ def test_spelling_reads_text_and_code_but_no_pictures(tmp_path: Path, name: str)
         word = codecs.decode(hidden, "rot13")
         path = small(tmp_path / "01_x.ipynb", f"{word} = 1")
         notebook = nbformat.read(path, as_version=4)
-        picture = {"image/png": f"iVBOR/{word}/=", "text/plain": "a figure"}
+        picture = {
+            "text/html": f'<img alt="a figure" src="data:image/png;base64,iVBOR/{word}/=">',
+            "text/plain": "a figure",
+        }
         notebook.cells[1].outputs = [v4.new_output("display_data", picture)]
         nbformat.write(notebook, path)
         (tmp_path / "x.md").write_text(f"{word}\n", encoding="utf-8")

@@ -96,6 +96,7 @@ def run(lr: float, seed: int = 0, steps: int = STEPS, every: int = EVERY) -> Run
     from course_utils.experiments.models import mlp
     from course_utils.experiments.training import train
 
+    lr = validate.positive("lr", lr)
     data = problem()
     x, y = torch.tensor(data.train.x), torch.tensor(data.train.y)
     vector = None

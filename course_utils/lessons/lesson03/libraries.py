@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from course_utils import validate
 from course_utils.schedules import (
     Schedule,
     constant,
@@ -30,7 +31,6 @@ from course_utils.schedules import (
     warmup_stable_decay,
     with_warmup,
 )
-from course_utils.validate import one_of
 from course_utils.views.tables import TextTable
 
 LIBRARIES = {"tf1": "TensorFlow 1", "keras3": "Keras 3", "torch": "PyTorch", "optax": "optax"}
@@ -476,7 +476,7 @@ def row(name: str) -> Row:
         'CosineAnnealingLR(optimizer, T_max=10, eta_min=0.01)'
     """
     rows = {row.name: row for row in ROWS}
-    return rows[one_of("name", name, rows)]
+    return rows[validate.one_of("name", name, rows)]
 
 
 # --------------------------------------------------------------------------------------------
@@ -564,7 +564,7 @@ def translations(names: Iterable[str] | None = None) -> TextTable:
 
 
 def _rows(names: Iterable[str] | None) -> list[Row]:
-    return list(ROWS) if names is None else [row(name) for name in names]
+    return list(ROWS) if names is None else [row(n) for n in validate.sequence("names", names)]
 
 
 def _math(formula: str) -> str:

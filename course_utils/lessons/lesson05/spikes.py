@@ -99,7 +99,7 @@ def mean_of_squares(schedule: float | Schedule) -> Schedule:
         >>> mean_of_squares(0.1)(np.arange(4)).round(4).tolist()
         [0.1, 0.1414, 0.1732, 0.2]
     """
-    schedule = as_schedule(schedule)
+    schedule = as_schedule(schedule, "schedule")
     return custom(
         lambda t: schedule(t) * np.sqrt(t + 1), f"{schedule.name} × √(t+1)", vectorized=True
     )
