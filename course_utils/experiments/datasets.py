@@ -62,8 +62,7 @@ class Split:
     def _check_normalization(self, pixels: bool) -> None:
         for name in ("mean", "std"):
             check = validate.finite if name == "mean" else validate.positive
-            given = validate.sequence(name, getattr(self, name))
-            values = tuple(check(f"{name}[{i}]", v) for i, v in enumerate(given))
+            values = tuple(validate.each(check, name, getattr(self, name)))
             object.__setattr__(self, name, values)
             if pixels and len(values) not in (1, self.x.shape[1]):
                 raise ValueError(f"{name} must have 1 or {self.x.shape[1]} entries, got {values}")
