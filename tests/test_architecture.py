@@ -190,6 +190,7 @@ def public_objects() -> list:
 WITHOUT_EXAMPLE = {
     "record": "trains for minutes; the test of its study runs it at a tiny size",
     "load": "reads what `record` wrote",
+    "TrainingState": "the inside of `train`, which is its example",
     "draw_": "draws one explorer, and is shown by the example of that explorer",
 }
 
@@ -197,7 +198,7 @@ WITHOUT_EXAMPLE = {
 def needs_example(thing: object) -> bool:
     if ".lessons." in thing.__module__ and thing.__module__.endswith(("exercises", "programs")):
         return False  # questions, solutions, programs to judge: the notebook is their example
-    if inspect.isclass(thing):
+    if inspect.isclass(thing) and thing.__name__ not in WITHOUT_EXAMPLE:
         # Errors; records that functions return; what several classes share: theirs is the example.
         record = dataclasses.is_dataclass(thing) or issubclass(thing, (tuple, list))
         return not (record or issubclass(thing, Exception) or thing.__subclasses__())

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from course_utils import optimizers, sampling
-from course_utils.experiments import training
+from course_utils.experiments import training_state
 from course_utils.experiments.datasets import Data, Split, digits
 from course_utils.experiments.devices import best_device
 from course_utils.experiments.evaluation import (
@@ -527,7 +527,7 @@ def test_bytes_train_like_the_normalized_images():
 def test_the_layout_changes_no_result(monkeypatch):
     settings = {"schedule": 0.05, "steps": 20, "batch_size": 16}
     run = train(small_cnn(), images(), **settings)
-    monkeypatch.setattr(training, "image_layout", lambda *args: torch.channels_last)
+    monkeypatch.setattr(training_state, "image_layout", lambda *args: torch.channels_last)
     model = small_cnn()
     other = train(model, images(), **settings)
     assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
@@ -589,7 +589,7 @@ def test_out_of_time_is_a_stop_and_the_same_call_goes_on(tmp_path):
 
 
 def test_the_final_loss_of_a_large_training_set_is_that_of_a_part(monkeypatch):
-    monkeypatch.setattr(training, "_FINAL_ROWS", 100)
+    monkeypatch.setattr(training_state, "_FINAL_ROWS", 100)
     model = mlp(SIZES, seed=0)
     run = train(model, DATA, steps=2)
     assert run.final_loss == mean_loss(model, DATA.train.take(slice(100)))
