@@ -9,6 +9,7 @@ import functools
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -225,6 +226,8 @@ def project(tmp_path: Path) -> Path:
 def clean_environment(home: Path) -> dict[str, str]:
     home.mkdir()
     own = ("JUPYTER", "IPYTHON", "MPL", "XDG", "npm_", "MAKE", "MFLAGS", "PYTEST")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    own += tuple(re.findall(r"^(\w+) +\?=", makefile, re.MULTILINE))  # `make test VENV=...` sets it
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return kept | {"HOME": str(home), "PYTHONPATH": str(ROOT)}
 
