@@ -403,7 +403,8 @@ def test_the_recorded_files_of_the_lesson_say_their_precision():
     assert len(runs) >= 85
     for file, run in runs:
         assert run.plan.precision == run.meta["precision"], run.plan.name
-        assert file.parent == RESULTS or file.stem == run.plan.name
+        # Those of the older recorder have no precision in the name of the file.
+        assert file.parent == RESULTS or run.plan.name.startswith(file.stem)
     raw = json.loads((RESULTS / "06_article.json").read_text())["runs"]
     kept = load(RESULTS / "06_article.json")
     assert len(raw) == len(kept) == len({run.plan.name for run in kept})
