@@ -153,7 +153,7 @@ def old_records(path: Path) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the audit; return 1 if an assertion fell."""
+    """Run the audit; return 1 if an assertion fell, a cell failed or a run is missing."""
     parser = argparse.ArgumentParser(prog="make audit", description=__doc__.split("\n")[0])
     parser.add_argument("lessons", nargs="*", help="numbers, such as 03; none for all")
     parser.add_argument("--shifts", type=int, default=10, help="how many other draws of the seeds")
@@ -167,7 +167,8 @@ def main(arguments: list[str]) -> int:
     jobs = [(path, shift) for shift in range(1, chosen.shifts + 1) for path in paths]
     done = side_by_side(jobs, chosen.jobs)
     print(summary(done))
-    return 1 if any(found is None or found["failed"] for found in done.values()) else 0
+    calm = [found and not found["failed"] and not found["errors"] for found in done.values()]
+    return 0 if len(done) == len(jobs) and all(calm) else 1
 
 
 if __name__ == "__main__":

@@ -46,3 +46,18 @@ def test_a_summary_counts_shifts_and_tells_what_did_not_run(
     assert "one seed only: 05.json: Adam" in text
     assert "no longer asserted: cell cell9: assert old" in text
     assert "no assertion fell" in audit.summary({(path, 2): calm})
+
+
+@pytest.mark.parametrize(
+    ("results", "status"),
+    [
+        ([{"failed": [], "errors": [], "single": []}] * 2, 0),
+        ([{"failed": [["a", "assert x"]], "errors": [], "single": []}] * 2, 1),
+        ([{"failed": [], "errors": [["a", "NameError: x"]], "single": []}] * 2, 1),
+        ([None] * 2, 1),
+        ([{"failed": [], "errors": [], "single": []}], 1),  # stopped before the second
+    ],
+)
+def test_only_a_whole_and_calm_audit_succeeds(results, status, monkeypatch) -> None:
+    monkeypatch.setattr(audit, "side_by_side", lambda jobs, processes: dict(zip(jobs, results)))
+    assert audit.main(["01", "--shifts", "2"]) == status
