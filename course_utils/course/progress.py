@@ -204,8 +204,10 @@ class Overview:
         """Live, so that a stored page does not show somebody else's progress."""
         import ipywidgets as widgets  # here: it takes a tenth of a second, and exercises record
 
-        shown = widgets.HTML(self.html(), tooltip="")._repr_mimebundle_(**kwargs)
-        return shown | {"text/plain": "The exercises you have solved. (To see them, run the cell.)"}
+        # The class gives the table the looks that JupyterLab gives to those of other outputs.
+        shown = widgets.HTML(self.html(), tooltip="").add_class("jp-RenderedHTMLCommon")
+        stored = "The exercises you have solved. (To see them, run the cell.)"
+        return shown._repr_mimebundle_(**kwargs) | {"text/plain": stored}
 
 
 def my_progress(exercises: Mapping[int, Sequence[str]]) -> Overview:
