@@ -71,7 +71,7 @@ lab: install ## open the course in JupyterLab
 	  --KernelManager.transport_encryption=auto $(ROOT_ARGS) $(LAB_ARGS)
 
 # Needs no installation: it is for whoever has broken something.
-fresh: ## a fresh copy of a notebook, yours is put aside (NB=03; without NB: which have you changed?)
+fresh: ## put your copy of a notebook aside, lay a fresh one (NB=03; without NB, list the changed)
 	@"$(PYTHON)" tools/fresh.py $(NB)
 
 test: install ## check everything: style, unit tests, all notebooks

@@ -1,4 +1,4 @@
-"""The start page and lessons 01 to 05 run where PyTorch and its like cannot be imported: in a browser.
+"""Lessons 00 to 05 run where PyTorch and its like cannot be imported: in a browser.
 
 A cell that needs PyTorch is tagged `torch` and is a leaf: no later cell reads a name that it binds,
 so that its stored output is enough.
