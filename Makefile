@@ -45,7 +45,7 @@ HANGS := -o faulthandler_timeout=1800 -o faulthandler_exit_on_timeout=true
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test lint unit nbval test-browser run slides book links audit contracts records cifar100 bench readme repeat clean
+.PHONY: help install lab test lint unit nbval test-browser run fresh slides book links audit contracts records cifar100 bench readme repeat clean
 
 help: ## this list
 	@echo "A hands-on course on the learning rate. First of all: make lab"
@@ -69,6 +69,10 @@ lab: install ## open the course in JupyterLab
 	  --ServerApp.ip=127.0.0.1 --LabApp.news_url= --LabApp.extension_manager=readonly \
 	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
 	  --KernelManager.transport_encryption=auto $(ROOT_ARGS) $(LAB_ARGS)
+
+# Needs no installation: it is for whoever has broken something.
+fresh: ## put your copy of a notebook aside, lay a fresh one (NB=03; without NB, list the changed)
+	@"$(PYTHON)" tools/fresh.py $(NB)
 
 test: install ## check everything: style, unit tests, all notebooks
 	@failed=""; \

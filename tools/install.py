@@ -17,10 +17,12 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 
 OLDEST = (3, 11)
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DESK = "lab,dev"  # the extras that everybody gets
+ORIGINALS = ".originals.zip"  # in notebooks/, where there is no Git: what `make fresh` takes from
 
 # What pip says -> what it means. The first pattern that is found decides, so the network comes
 # before the missing package: without a network, pip ends with "no matching distribution" too.
@@ -214,6 +216,27 @@ def quiet_jupyterlab(venv):
     write(os.path.join(folder, "overrides.json"), json.dumps(settings, indent=2).encode("ascii"))
 
 
+def keep_originals(root):
+    """Keep the notebooks as they came, once; `make clean` and a later installation leave that be.
+
+    Without Git nothing else could tell an original from what the learner has made of it.
+    """
+    folder = os.path.join(root, "notebooks")
+    kept = os.path.join(folder, ORIGINALS)
+    if os.path.exists(os.path.join(root, ".git")) or os.path.exists(kept):
+        return
+    try:
+        with zipfile.ZipFile(
+            kept + ".tmp", "w", zipfile.ZIP_DEFLATED, strict_timestamps=False
+        ) as stream:
+            for name in sorted(os.listdir(folder)):
+                if name.endswith(".ipynb"):
+                    stream.write(os.path.join(folder, name), name)
+        os.replace(kept + ".tmp", kept)
+    except (IOError, OSError):
+        print("The originals of the notebooks cannot be kept here: `make fresh` will not work.")
+
+
 def alone():
     """Return an open file that one installation holds at a time; wait while another one has it."""
     stream = open(os.path.abspath(__file__), "rb")
@@ -250,6 +273,7 @@ def install(venv, extras, any_python, arguments):
         if extras == DESK:
             print("Installing the course into {0}: one to five minutes, once.".format(venv))
             quiet_jupyterlab(venv)
+            keep_originals(ROOT)
         else:
             print("Installing what `make {0}` needs: half a minute, once.".format(extras))
         pip_install(venv, arguments + ["-e", ".[{0}]".format(extras)])

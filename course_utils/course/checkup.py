@@ -6,7 +6,6 @@ or downloaded.
 
 from __future__ import annotations
 
-import html
 import os
 import platform
 from collections.abc import Callable, Iterable
@@ -39,7 +38,11 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True)
 class Checkup:
-    """All checks, as a table in Jupyter and as lines elsewhere."""
+    """All checks in one line, below it what needs attention, and a slider to try.
+
+    As the output of a cell it is live. What is stored of it is true on any computer: only a
+    sentence that says how to see it.
+    """
 
     checks: tuple[Check, ...]
 
@@ -48,18 +51,29 @@ class Checkup:
         """All checks in one sentence."""
         problems = ", ".join(check.name for check in self.checks if check.status == PROBLEM)
         if problems:
-            return f"This needs your attention first: {problems}."
-        return "Everything that the lessons need is here."
+            return f"✗ This needs your attention first: {problems}."
+        return "✓ Everything that the lessons need is here."
 
     def __repr__(self) -> str:
         lines = (f"{status:9}  {name:9}  {found}" for name, status, found in self.checks)
         return "\n".join([self.summary, *lines])
 
-    def _repr_html_(self) -> str:
+    def html(self) -> str:
+        """The sentence, and a table of the checks that are not ok, if any."""
         from course_utils.views import tables  # here: without Matplotlib the lines are shown
 
-        table = tables.html(("Looked at", "Result", "What was found"), self.checks)
-        return f"<p><b>{html.escape(self.summary)}</b></p>{table}"
+        summary = f"<b>{tables.inline(self.summary)}</b>"
+        wrong = [check for check in self.checks if check.status != OK]
+        if not wrong:
+            return summary
+        return f"{summary}{tables.html(('Looked at', 'Result', 'What was found'), wrong)}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        # The class gives a table the looks that JupyterLab gives to those of other outputs.
+        said = widgets.HTML(self.html(), tooltip="").add_class("jp-RenderedHTMLCommon")
+        box = widgets.VBox([said, *slider_test()])
+        stored = "A look at your computer, and a slider. (To see them, run the cell.)"
+        return box._repr_mimebundle_(**kwargs) | {"text/plain": stored}
 
 
 def check() -> Checkup:
@@ -171,29 +185,24 @@ def own_progress() -> Check:
     return Check("progress", NOTE, f"{found} Set {progress.VARIABLE} to another folder.")
 
 
-class SliderTest(widgets.VBox):
-    """A slider and a line below it that only Python can write: proof that both ways are open.
+def slider_test() -> tuple[widgets.IntSlider, widgets.HTML]:
+    """Return a slider and a line that only Python can write: proof that both ways are open.
 
     Example:
-        >>> test = SliderTest()
-        >>> test.children[0].value = 7
-        >>> test.children[1].value
-        '<span role="status">✓ It works: 7 × 7 = 49, computed by Python.</span>'
+        >>> slider, line = slider_test()
+        >>> slider.value = 7
+        >>> line.value
+        '<span role="status">✓ The slider works: 7 × 7 = 49, computed by Python.</span>'
     """
+    # A tooltip of None becomes the title "null" in the browser.
+    slider = widgets.IntSlider(0, 0, 12, description="Move me", tooltip="a slider to try")
+    say = '<span role="status">{}</span>'.format
+    waiting = "○ The slider was not moved yet: drag it, or click it and press an arrow key."
+    line = widgets.HTML(say(waiting), tooltip="")
 
-    def __init__(self) -> None:
-        # A tooltip of None becomes the title "null" in the browser.
-        slider = widgets.IntSlider(0, 0, 12, description="Move me", tooltip="a slider to try")
-        say = '<span role="status">{}</span>'.format
-        waiting = "○ not moved yet: drag the slider, or click it and press an arrow key."
-        line = widgets.HTML(say(waiting), tooltip="")
+    def answer(change: dict[str, Any]) -> None:
+        x = change["new"]
+        line.value = say(f"✓ The slider works: {x} × {x} = {x * x}, computed by Python.")
 
-        def answer(change: dict[str, Any]) -> None:
-            x = change["new"]
-            line.value = say(f"✓ It works: {x} × {x} = {x * x}, computed by Python.")
-
-        slider.observe(answer, "value")
-        super().__init__([slider, line])
-
-    def __repr__(self) -> str:
-        return "A slider. (To move it, run the notebook.)"
+    slider.observe(answer, "value")
+    return slider, line

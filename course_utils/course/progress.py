@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from course_utils import validate
 
@@ -192,11 +193,21 @@ class Overview:
         return "\n".join([*("  ".join(("lesson " + row[0], *row[1:])) for row in self._rows()),
                           self.summary])  # fmt: skip
 
-    def _repr_html_(self) -> str:
+    def html(self) -> str:
+        """The table, and the sentence below it."""
         from course_utils.views import tables  # here: lessons are to be counted without Matplotlib
 
         table = tables.html(("Lesson", "Solved", "Still open"), self._rows())
         return f"{table}<p>{html.escape(self.summary)}</p>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        """Live, so that a stored page does not show somebody else's progress."""
+        import ipywidgets as widgets  # here: it takes a tenth of a second, and exercises record
+
+        # The class gives the table the looks that JupyterLab gives to those of other outputs.
+        shown = widgets.HTML(self.html(), tooltip="").add_class("jp-RenderedHTMLCommon")
+        stored = "The exercises you have solved. (To see them, run the cell.)"
+        return shown._repr_mimebundle_(**kwargs) | {"text/plain": stored}
 
 
 def my_progress(exercises: Mapping[int, Sequence[str]]) -> Overview:

@@ -65,7 +65,7 @@ class Lab:
 
 def untouched_copies(source: Path, target: Path) -> None:
     """Copy the notebooks without outputs: what is seen afterwards comes from the run."""
-    ignored = shutil.ignore_patterns(".*", "data")
+    ignored = shutil.ignore_patterns(".*", "data", "my_copies")
     shutil.copytree(source, target, ignore=ignored)
     for path in target.glob("*.ipynb"):
         notebook = json.loads(path.read_text(encoding="utf-8"))

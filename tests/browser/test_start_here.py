@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import desk
@@ -50,7 +51,9 @@ def test_the_slider_answers_the_keyboard(opened):
     page = opened("00_start_here.ipynb")
     page.run_all()
     assert page.errors() == []
-    cell = page.cell(showing(page, "SliderTest"))
+    cell = page.cell(showing(page, "checkup.check()"))
+    assert "Everything that the lessons need is here." in cell.inner_text()
+    assert "To see them, run the cell" not in cell.inner_text()
     line = cell.locator("[role=status]")
     assert "not moved yet" in line.inner_text()
     cell.locator(".noUi-handle").focus()
@@ -58,11 +61,12 @@ def test_the_slider_answers_the_keyboard(opened):
     cell.get_by_text("1 × 1 = 1").wait_for(timeout=1000 * desk.MOVE_SECONDS)
     page.page.keyboard.press("ArrowRight")
     cell.get_by_text("2 × 2 = 4").wait_for(timeout=1000 * desk.MOVE_SECONDS)
-    assert line.inner_text().startswith("✓ It works")
+    assert line.inner_text().startswith("✓ The slider works")
     assert cell.locator('[title="null"]').count() == 0
     folder = desk.ARTIFACTS / "00_start_here"
     folder.mkdir(parents=True, exist_ok=True)
     cell.screenshot(path=folder / "slider.png")
+    page.cell(showing(page, "views.with_alt(")).screenshot(path=folder / "picture.png")
     assert (page.console, page.outside) == ([], set())
 
 
@@ -85,16 +89,16 @@ def test_a_solved_exercise_counts_and_can_be_forgotten(opened, kept):
     assert str(kept) in text
     start.cell(table).screenshot(path=desk.ARTIFACTS / "00_start_here" / "progress.png")
 
-    forget = showing(start, "progress.forget()")
-    start.write(forget, "progress.forget()")
-    assert "Forgotten: 1 right answer" in start.run(forget)
+    start.write(table, "progress.forget()")
+    assert "Forgotten: 1 right answer" in start.run(table)
     assert not kept.exists()
     assert start.console == [] and lesson.console == []
 
 
 def test_links_of_the_map_open_lessons(opened):
     page = opened("00_start_here.ipynb")
-    at = next(i for i, c in enumerate(page.cells()) if c["type"] == "markdown" and i > 3)
+    stored = json.loads((desk.ROOT / "notebooks" / page.name).read_text(encoding="utf-8"))["cells"]
+    at = next(i for i, cell in enumerate(stored) if "".join(cell["source"]).startswith("## The le"))
     page.cell(at).get_by_role("link", name="A fixed learning rate").click()
     tab = page.page.locator(".lm-TabBar-tabLabel", has_text=LESSON)
     tab.wait_for(timeout=1000 * desk.START_SECONDS)

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 from course_utils.course import checkup, progress
 from course_utils.course.checkup import NOTE, OK, PROBLEM, Check, Checkup
@@ -144,18 +145,30 @@ BAD = Checkup((*GOOD.checks, Check("<problem>", PROBLEM, "F3")))
 
 
 def test_a_problem_is_in_the_first_line() -> None:
-    assert repr(GOOD).splitlines()[0] == "Everything that the lessons need is here."
-    assert repr(BAD).splitlines()[0] == "This needs your attention first: <problem>."
+    assert repr(GOOD).splitlines()[0] == "✓ Everything that the lessons need is here."
+    assert repr(BAD).splitlines()[0] == "✗ This needs your attention first: <problem>."
+    assert "attention first: &lt;problem&gt;." in BAD.html()
+
+
+def spoken(html: str) -> str:
+    """What a screen reader says of it."""
+    return re.sub(r'<span aria-hidden="true"[^>]*>[^<]*</span>', "", html)
+
+
+def test_when_all_is_well_there_is_one_line() -> None:
+    html = Checkup((Check("<ok>", OK, "F1"),)).html()
+    assert spoken(html) == "<b> Everything that the lessons need is here.</b>"
 
 
 @pytest.mark.parametrize("box", [GOOD, BAD])
-def test_the_box_says_everything_in_words(box: Checkup) -> None:
-    html = box._repr_html_()
-    spoken = re.sub(r'<span aria-hidden="true"[^>]*>[^<]*</span>', "", html)
+def test_what_is_not_ok_is_said_in_words(box: Checkup) -> None:
+    html = box.html()
     for check in box.checks:
-        for shown in (spoken, repr(box)):
-            assert check.status[1:] in shown and check.found in shown
-    assert "<ok>" not in html and "&lt;ok&gt;" in html
+        assert check.status[1:] in repr(box) and check.found in repr(box)
+        shown = check.status != OK
+        assert (check.found in html) == shown
+        assert (f"{check.status[1:]}</td>" in spoken(html)) == shown
+    assert "&lt;note&gt;" in html and "<note>" not in html
 
 
 def test_the_lines_are_shown_where_matplotlib_is_missing() -> None:
@@ -166,14 +179,19 @@ def test_the_lines_are_shown_where_matplotlib_is_missing() -> None:
 
 
 def test_the_slider_answers_every_move() -> None:
-    test = checkup.SliderTest()
-    slider, line = test.children
-    assert line.value.startswith('<span role="status">○ not moved yet')
+    slider, line = checkup.slider_test()
+    assert line.value.startswith('<span role="status">○ The slider was not moved yet')
     for value in (1, 12, 0):
         slider.value = value
-        assert f"✓ It works: {value} × {value} = {value * value}," in line.value
+        assert f"✓ The slider works: {value} × {value} = {value * value}," in line.value
         assert 'role="status"' in line.value
-    bundle = test._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert bundle["text/plain"] == "A slider. (To move it, run the notebook.)"
-    test.close()
+
+
+@pytest.mark.parametrize("shown", [BAD, progress.my_progress({1: ("a",)})], ids=type)
+def test_what_is_stored_is_true_on_any_computer(shown) -> None:
+    """Live it is a widget; the text that stays in the file says nothing about this computer."""
+    bundle = DisplayFormatter().format(shown)[0]
+    live = bundle.pop("application/vnd.jupyter.widget-view+json")
+    assert live["model_id"]
+    assert bundle.keys() == {"text/plain"}
+    assert bundle["text/plain"].endswith("(To see them, run the cell.)")

@@ -339,8 +339,8 @@ def html_outputs(path: Path) -> list[str]:
 
 def test_tables_of_the_package_have_headers_that_say_what_they_head() -> None:
     ledger = claims.ledger(ROOT / "notebooks")._repr_html_()
-    health = checkup.Checkup((checkup.Check("a", checkup.OK, "b"),))._repr_html_()
-    solved = progress.Overview({1: ("a",)}, {}, "x")._repr_html_()
+    health = checkup.Checkup((checkup.Check("a", checkup.NOTE, "b"),)).html()
+    solved = progress.Overview({1: ("a",)}, {}, "x").html()
     for html in (ledger, health, solved):
         assert "<table" in html
         assert headless_tables(html) == 0

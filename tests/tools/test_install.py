@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import psutil
@@ -139,6 +140,23 @@ def test_an_extra_is_installed_once_with_the_arguments_for_pip(
     assert installer.main(arguments) == 0
     (told,) = commands
     assert told.endswith("-c constraints.txt --index-url https://a.org -e .[book]")
+
+
+def test_a_course_without_git_keeps_its_originals(
+    installer, venv: Path, commands, tmp_path
+) -> None:
+    course = tmp_path / "course"
+    (course / "notebooks").mkdir(parents=True)
+    (course / "notebooks" / "03_x.ipynb").write_text("as it came")
+    (course / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "install.py", course / "tools")
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, course)
+    installer.ROOT = str(course)
+    Path(installer.stamp_of(str(venv), "lab,dev")).unlink()
+    assert installer.main(["--any-python", str(venv)]) == 0
+    with zipfile.ZipFile(course / "notebooks" / installer.ORIGINALS) as kept:
+        assert kept.read("03_x.ipynb") == b"as it came"
 
 
 def test_new_pins_make_the_environment_out_of_date(installer, tmp_path: Path) -> None:
