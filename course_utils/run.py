@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from course_utils import validate
+from course_utils.atomic import replacing
 
 DIVERGENCE_RATIO = 10.0
 """A run whose loss ends above this multiple of its first loss is called diverged."""
@@ -149,25 +149,16 @@ def _refuse(constant: str) -> Any:
 
 
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` (UTF-8) to `path` through a temporary file in the same folder and a rename.
+    """Write `text` (UTF-8) to `path`, whole or not at all.
 
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_atomically(Path(folder) / "a.json", '{"lr": 0.1}')
     ...     read_json(Path(folder) / "a.json")
     {'lr': 0.1}
     """
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as stream:
+        stream.write(text.encode("utf-8"))
 
 
 def _encode(values: Any) -> Any:
