@@ -32,7 +32,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     path = Path(path)
     _tidy(path)
     mine = f"{_HOST}-{os.getpid()}.{secrets.token_hex(4)}"
-    temporary = path.with_name(f".{path.name}.{mine}.tmp")
+    temporary = path.parent / f".{path.name}.{mine}.tmp"
     try:
         with open(temporary, "xb") as stream:
             yield stream
