@@ -133,6 +133,8 @@ def family(function: Callable[P, Law]) -> Callable[P, Schedule]:
     factory.__signature__ = signature  # type: ignore[attr-defined]
     factory.__annotations__ = {**function.__annotations__, "return": Schedule}
     FAMILIES[function.__name__] = factory
+    # doctest looks behind a decorator only where it is told to.
+    function.__globals__.setdefault("__test__", {})[function.__name__] = factory
     return factory
 
 
@@ -341,7 +343,3 @@ def to_torch(
     for group in groups:
         group["lr"] = group["initial_lr"] = 1.0  # LambdaLR multiplies by it: 1 keeps every bit
     return LambdaLR(optimizer, [follow(factor) for factor in listed], last_epoch=step - 1)
-
-
-# doctest looks behind a decorator only where it is told to.
-__test__ = {name: value for name, value in globals().items() if hasattr(value, "__wrapped__")}
