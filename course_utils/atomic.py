@@ -20,7 +20,7 @@ _STALE = 600  # seconds after which an unfinished file of another machine counts
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` once it is complete; after an error it is gone.
 
-    A reader sees the old file or the new one. What killed programs have left beside it is removed.
+    What killed programs have left beside it is removed.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -31,8 +31,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     _tidy(path)
-    mine = f"{_HOST}-{os.getpid()}.{secrets.token_hex(4)}"
-    temporary = path.parent / f".{path.name}.{mine}.tmp"
+    temporary = path.parent / f".{path.name}.{_HOST}-{os.getpid()}.{secrets.token_hex(4)}.tmp"
     try:
         with open(temporary, "xb") as stream:
             yield stream
@@ -61,8 +60,6 @@ def _tidy(path: Path) -> None:
 def _runs(process: int) -> bool:
     try:
         os.kill(process, 0)  # sends nothing
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:  # or it is another user's
+        return not isinstance(error, ProcessLookupError)
     return True

@@ -109,10 +109,9 @@ def one_cycle(
 ) -> Law:
     r"""One rise to `lr_max` and one fall to almost nothing, :math:`\eta = a + (b - a) h(f)`.
 
-    From a = lr_max / div_factor up to lr_max at step warmup_fraction * total_steps - 1, then down
-    to lr_max / (div_factor * final_div_factor) at step total_steps - 1, where it stays; f is the
-    fraction of the phase that has passed, h(f) = f or :math:`\frac{1}{2}(1-\cos \pi f)`. It is
-    `torch.optim.lr_scheduler.OneCycleLR`. Smith & Topin, arXiv 1708.07120.
+    From a = lr_max / div_factor up to lr_max at step warmup_fraction * total_steps - 1, down to
+    lr_max / (div_factor * final_div_factor) at step total_steps - 1; f is the fraction of the phase
+    that has passed. It is `torch.optim.lr_scheduler.OneCycleLR`. Smith & Topin, arXiv 1708.07120.
 
     >>> one_cycle(0.1, total_steps=100)([0, 29, 99]).round(7)
     array([4.e-03, 1.e-01, 4.e-07])

@@ -144,7 +144,7 @@ def test_the_root_loads_nothing_but_numpy() -> None:
 
 # --- a reader has an end in sight --------------------------------------------------------------
 
-ROOT_LIMIT = 2_370  # the aim is 2,000 (design); this is where it stands, and only goes down
+ROOT_LIMIT = 2_368  # the aim is 2,000 (design); this is where it stands, and only goes down
 LONGEST = 400
 LONGER = {  # until the issue that rewrites it; one that has become shorter leaves the list
     "course.claims": "the articles' statements, which move to the appendix A",
