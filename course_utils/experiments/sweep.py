@@ -89,47 +89,46 @@ def sweep(
         >>> result.loss.shape, result.diverged[:, 0].tolist()
         ((3, 2, 100), [False, False, True])
     """
-    chosen = SweepSettings(**locals())  # the arguments, for nothing stands before this line
-    batches, record = Batches(chosen.data, chosen.batch_size), chosen.empty_record()
-    with progress_bar(chosen.progress, total=chosen.lr.size) as bar:
-        for rows in chosen.groups():
+    s = SweepSettings(**locals())  # the arguments, for nothing stands before this line
+    batches, record = Batches(s.data, s.batch_size), s.empty_record()
+    with progress_bar(s.progress, total=s.lr.size) as bar:
+        for rows in s.groups():
             group_record = {name: values[rows] for name, values in record.items()}  # views
             with np.errstate(all="ignore"):  # divergence is a result, not a warning
-                _train(chosen, batches, chosen.lr[rows], group_record, bar)
+                _train(s, batches, s.lr[rows], group_record, bar)
 
     whole = {name: record.pop(name) for name in ("loss", "grad_norm", "final_loss")}
     return Sweep(
-        schedules=chosen.schedules,
-        lrs=chosen.peaks,
-        seeds=np.array(chosen.seeds, dtype=np.int64),
-        lr=chosen.lr,
+        schedules=s.schedules,
+        lrs=s.peaks,
+        seeds=np.array(s.seeds, dtype=np.int64),
+        lr=s.lr,
         **whole,
-        metrics={"step": np.array(chosen.evaluate_at)} | record,  # what is left in it
+        metrics={"step": np.array(s.evaluate_at)} | record,  # what is left in it
         diverged=diverged(**whole),
-        meta=chosen.meta,
+        meta=s.meta,
     )
 
 
 def _train(
-    chosen: SweepSettings, batches: Batches, lr: np.ndarray, record: dict[str, np.ndarray], bar: Any
+    s: SweepSettings, batches: Batches, lr: np.ndarray, record: dict[str, np.ndarray], bar: Any
 ) -> None:
     """Train one group of networks at the rates lr (R, T), and fill in its part of the record."""
-    c = chosen
-    networks = Networks(len(lr), c.seeds, c.sizes, c.activation, c.loss, c.l2)
-    optimizer = copy.deepcopy(c.optimizer)
+    networks = Networks(len(lr), s.seeds, s.sizes, s.activation, s.loss, s.l2)
+    optimizer = copy.deepcopy(s.optimizer)
     optimizer.reset()
-    rates = np.repeat(lr, len(c.seeds), axis=0)  # (R*S, T), as the rows of params
-    params, batch = networks.initial(), batches.of_seeds(c.seeds)
+    rates = np.repeat(lr, len(s.seeds), axis=0)  # (R*S, T), as the rows of params
+    params, batch = networks.initial(), batches.of_seeds(s.seeds)
 
     def evaluate(t: int) -> None:
         for part in PARTS:
             if f"{part}_loss" in record:
                 loss, accuracy = networks.evaluate(params, *batches.parts[part])
-                record[f"{part}_loss"][..., c.evaluate_at.index(t)] = loss
-                record[f"{part}_accuracy"][..., c.evaluate_at.index(t)] = accuracy
+                record[f"{part}_loss"][..., s.evaluate_at.index(t)] = loss
+                record[f"{part}_accuracy"][..., s.evaluate_at.index(t)] = accuracy
 
-    measured = set(c.evaluate_at)
-    for t in range(c.steps):
+    measured = set(s.evaluate_at)
+    for t in range(s.steps):
         if t in measured:
             evaluate(t)
         loss, gradient = networks.loss_and_gradient(params, *next(batch))
@@ -140,9 +139,9 @@ def _train(
         if t % _CHECK_EVERY == 0:
             _forget_traces(optimizer)
             if np.isnan(loss).all():  # no update can change that: the rest of the record stays NaN
-                bar.update(len(lr) * (c.steps - t - 1))
+                bar.update(len(lr) * (s.steps - t - 1))
                 break
-    evaluate(c.steps)
+    evaluate(s.steps)
     if "train_loss" in record:
         record["final_loss"][:] = record["train_loss"][..., -1]
     else:
