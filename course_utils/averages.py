@@ -1,8 +1,7 @@
 r"""Averages of iterates: one set of weights made of many, instead of a decay or beside it.
 
-Running averages are one formula, :math:`a \leftarrow a + c_n (w_n - a)`, where :math:`w_n` are the
-weights after update n = 1, 2, ...: a training loop applies it in one line, `a += c(n) * (w - a)`,
-`running` to a path. `uniform`, `exponential(decay)` and `polynomial(power)` give :math:`c_n`.
+Running averages are one formula, :math:`a \leftarrow a + c_n (w_n - a)`, with the weights
+:math:`w_n` after update n = 1, 2, ...; `running` applies it to a path, a loop in one line.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def running(path: Any, share: Share, start: Any = None) -> np.ndarray:
     """Return the running average after each update, in the shape of `path`.
 
     The path holds the weights after updates 1 to T, shape (T, ...), such as `run.params[1:]`;
-    `start` is the average before the first, shape (...), needed where c_1 is not 1.
+    `start`, shape (...), is the average before, needed where c_1 is not 1.
 
     >>> running([[1.0, 0.0], [3.0, 1.0]], uniform).tolist()
     [[1.0, 0.0], [2.0, 0.5]]
@@ -91,7 +90,7 @@ def running(path: Any, share: Share, start: Any = None) -> np.ndarray:
 def tail(path: Any, last: int) -> np.ndarray:
     """Return the mean of the last `last` weights (of all, while there are fewer) after each update.
 
-    Applied to every k-th weight, `tail(path[::k], last)`, it is LAWA (Kaddour, 2209.14981).
+    Of every k-th weight, `tail(path[::k], last)`, it is LAWA (Kaddour, 2209.14981).
 
     >>> tail([1.0, 2.0, 3.0, 4.0], last=3)
     array([1. , 1.5, 2. , 3. ])

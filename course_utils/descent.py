@@ -9,7 +9,7 @@ import numpy as np
 
 from course_utils import validate
 from course_utils.optimizers import Optimizer
-from course_utils.problem import Problem
+from course_utils.problems import Problem
 from course_utils.run import Run
 from course_utils.schedule import Schedule, as_schedule
 
@@ -43,10 +43,9 @@ def descend(
         average_replicas: record the mean over the replicas of loss and gradient norm.
 
     Returns:
-        A `Run` with `lr` (T,) or (T, K), `loss` and `grad_norm` (T, ...), `params` (T + 1, ..., d)
-        or None, and for optimizers that scale each parameter `metrics["scale"]`: `lr * scale` is
-        the rate that really acted. From where a loss is not finite, that run has diverged: its
-        loss, gradient norm and parameters are infinity.
+        A `Run` with `lr` (T,) or (T, K), and for optimizers that scale each parameter
+        `metrics["scale"]`: `lr * scale` is the rate that really acted. From where a loss is not
+        finite, loss, gradient norm and parameters of that run are infinity.
 
     Example:
         >>> from course_utils.optimizers import GradientDescent
@@ -89,15 +88,13 @@ def descend(
             now, alive = _alive(problem.loss(w), alive)
         w = np.where(alive[..., None], w, np.inf)
         final = now.mean() if average_replicas else now
+    metrics = {} if record_params else {"step": np.array([steps]), "params": w[None]}
     if params is not None:
         params[steps] = w
-        metrics = {}
-        if scales:  # known once t + 1 updates are done; NaN where none was done
-            scale = np.full((steps, *scales[0].shape), np.nan)
-            scale[: len(scales)] = scales
-            metrics = {"step": np.arange(1, steps + 1), "scale": scale}
-    else:
-        metrics = {"step": np.array([steps]), "params": w[None]}
+    if scales:  # known once t + 1 updates are done; NaN where none was done
+        scale = np.full((steps, *scales[0].shape), np.nan)
+        scale[: len(scales)] = scales
+        metrics = {"step": np.arange(1, steps + 1), "scale": scale}
     meta = {
         "problem": problem.name,
         "problem_parameters": dict(problem.parameters),

@@ -1,9 +1,8 @@
 r"""The update rules, written as in their papers: gradient in, new parameters out.
 
-Every optimizer has one method, `step(params, grad, lr)`, which returns new parameters; what it
-remembers (velocity, averages of squares) lives inside it until `reset()`. The rate is given at
-*every* step, so that what ran can be recorded. It may be an array that broadcasts against the
-parameters: parameters (K, P) with rates (K, 1) train K models at K rates at once.
+`step(params, grad, lr)` returns new parameters; what a rule remembers lives inside it until
+`reset()`. The rate is given at *every* step, so that what ran can be recorded. It may be an array
+that broadcasts: parameters (K, P) with rates (K, 1) train K models at K rates at once.
 
 All rules follow `torch.optim` to the last rounding. Other libraries give the same names to other
 updates: `lessons.lesson04.differences` lists them.
@@ -20,14 +19,11 @@ import numpy as np
 from course_utils import validate
 from course_utils.validate import BelowOne, Flag, NonNegative
 
-__all__ = ["AdamW", "Adagrad", "Adam", "GradientDescent", "Optimizer", "RMSprop"]
-
 
 class Optimizer:
-    """What all update rules share: checks of the arguments, memory, and a record of themselves.
+    """What all update rules share: a rule is a dataclass of its checked hyperparameters.
 
-    A rule is a dataclass of its hyperparameters, whose annotations name their checks. The arrays it
-    remembers, `memory`, start at zero, like the first parameters, and are updated in place.
+    The arrays it remembers, `memory`, start at zero, like the first parameters.
     """
 
     name: str
@@ -48,8 +44,7 @@ class Optimizer:
     def step(self, params: Any, grad: Any, lr: Any) -> np.ndarray:
         """Return the parameters after one update; the arguments are left as they are.
 
-        Parameters and gradient have one shape, any; float32 is kept, and they may hold infinities:
-        a run that diverges is a result. The rate is finite, and may be zero or negative.
+        Parameters and gradient have one shape, any; float32 is kept, infinities are allowed.
         """
         params = validate.floats("params", params)
         grad = validate.floats("grad", grad).astype(params.dtype, copy=False)
@@ -61,10 +56,8 @@ class Optimizer:
             if state is None:
                 setattr(self, name, np.zeros_like(params))
             elif state.shape != params.shape:
-                raise ValueError(
-                    f"params must keep the shape {state.shape} of the first step, "
-                    f"got {params.shape}; call reset() to start anew"
-                )
+                kept = f"the shape {state.shape} of the first step, got {params.shape}"
+                raise ValueError(f"params must keep {kept}; call reset() to start anew")
         self.t += 1
         return self._update(params, grad, lr)
 
@@ -81,10 +74,7 @@ class Optimizer:
 
     @property
     def scale(self) -> float | np.ndarray:
-        """The factor that multiplied `lr` at the last step, for each parameter.
-
-        1.0 for gradient descent and before the first step.
-        """
+        """What multiplied `lr` at the last step, for each parameter; 1.0 for gradient descent."""
         return 1.0 if self._denominator is None else 1.0 / self._denominator
 
     @property
@@ -144,10 +134,9 @@ class Adagrad(Optimizer):
         s_t = s_{t-1} + g_t^2, \qquad
         \theta_{t+1} = \theta_t - \frac{\eta_t}{\sqrt{s_t} + \epsilon}\, g_t
 
-    The first step has length :math:`\eta` in every coordinate, whatever the gradient; on a
-    constant slope n steps cover :math:`2\eta\sqrt n`, so the rate only ever shrinks.
-    `initial_accumulator` is :math:`s_0`. Sources: Duchi, Hazan & Singer 2011; `torch.optim.Adagrad`
-    (no `lr_decay`).
+    The first step has length :math:`\eta`, whatever the gradient; on a constant slope n steps cover
+    :math:`2\eta\sqrt n`. `initial_accumulator` is :math:`s_0`. Sources: Duchi, Hazan & Singer 2011;
+    `torch.optim.Adagrad` (no `lr_decay`).
 
     >>> Adagrad().step([1.0, 1.0], [100.0, 0.01], lr=0.1).round(6)
     array([0.9, 0.9])
@@ -272,8 +261,6 @@ def _rate(lr: Any, params: np.ndarray) -> float | np.ndarray:
     rates = validate.array("lr", lr, keep=(params.dtype,)).astype(params.dtype, copy=False)
     pairs = zip(reversed(rates.shape), reversed(params.shape))
     if rates.ndim > params.ndim or any(r not in (1, p) for r, p in pairs):
-        raise ValueError(
-            f"lr must be a number or broadcast to the shape of params {params.shape}, "
-            f"got shape {rates.shape}"
-        )
+        wanted = f"a number or broadcast to the shape of params {params.shape}"
+        raise ValueError(f"lr must be {wanted}, got shape {rates.shape}")
     return rates

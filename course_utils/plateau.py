@@ -1,4 +1,4 @@
-"""The schedule that watches: it is no function of the step, but of what happens."""
+"""The schedule that watches: no function of the step, but of what happens."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ def _factor(name: str, value: Any) -> float:
 class ReduceOnPlateau:
     r"""Multiply the rate by `factor` when a metric has stalled for more than `patience` epochs.
 
-    :math:`\eta \leftarrow \max(\phi\,\eta, \eta_{min})`. Call `update(metric)` once per epoch; it
-    returns the rate to use from then on. The first cut comes after patience + 1 bad epochs, as in
-    `torch.optim.lr_scheduler.ReduceLROnPlateau`, which this follows to the step.
-
+    Call `update(metric)` once per epoch. It is `torch.optim.lr_scheduler.ReduceLROnPlateau`:
     `mode` says whether a smaller ("min") or a larger metric ("max") is better; `threshold`, how
     much better counts, as a fraction of the best so far ("rel", misleading where the metric can be
     negative) or "abs"; `cooldown`, how many epochs after a cut are not counted; changes of the rate
@@ -53,8 +50,7 @@ class ReduceOnPlateau:
         """Forget every metric and go back to the first rate."""
         self.lr: float = self.parameters["lr"]
         self.best = math.inf if self.parameters["mode"] == "min" else -math.inf
-        self.bad_epochs = 0
-        self.cooldown_left = 0
+        self.bad_epochs = self.cooldown_left = 0
 
     def update(self, metric: float) -> float:
         """Take the metric of one more epoch and return the rate to use from now on."""

@@ -7,13 +7,55 @@ grid for a contour plot, or thousands of replicas of one experiment.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from course_utils import validate
-from course_utils.problem import Problem as Problem
+
+Field = Callable[[Any], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    r"""A loss :math:`f(w)` of d parameters to be minimized.
+
+    Loss, gradient and Hessian are functions of w, shape (..., d), to (...,), (..., d) and
+    (..., d, d). `start` and `minimum` (a global one, None where there is none) have shape (d,).
+    `formula` is LaTeX without dollar signs; `parameters` are what the problem was made with.
+
+    >>> shifted_square().loss([[5.0], [-1.0]])
+    array([36.,  0.])
+    """
+
+    name: str
+    formula: str
+    loss: Field = field(repr=False)
+    gradient: Field = field(repr=False)
+    hessian: Field = field(repr=False)
+    start: np.ndarray
+    minimum: np.ndarray | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        start = np.array(validate.array("start", self.start, ndim=1))
+        if not start.size:
+            raise ValueError("start must hold at least one parameter, got an empty array")
+        points = {"start": start}
+        if self.minimum is not None:
+            points["minimum"] = np.array(validate.array("minimum", self.minimum, shape=start.shape))
+        for name, point in points.items():
+            point.flags.writeable = False  # they are not changed by accident
+            object.__setattr__(self, name, point)
+        for name in ("loss", "gradient", "hessian"):
+            object.__setattr__(self, name, _checked(name, getattr(self, name), start.size))
+
+    @property
+    def dimension(self) -> int:
+        """The number of parameters d."""
+        return self.start.size
 
 
 def stable_rate(problem: Problem, w: Any = None) -> float | np.ndarray:
@@ -21,10 +63,9 @@ def stable_rate(problem: Problem, w: Any = None) -> float | np.ndarray:
 
     .. math:: \eta_{\max} = 2 / \lambda_{\max}(\nabla^2 f(w))
 
-    Exact on a quadratic: below it every start converges, above it almost every start diverges.
     `w` has shape (..., d) and is the minimum if not given (the start if there is none); the rate is
-    a float, or an array (...,) over the leading axes, and infinity where nothing curves upwards.
-    LeCun, Bottou, Orr & Müller 1998, Efficient BackProp, section 5.1.
+    a float or an array (...,), infinity where nothing curves upwards. LeCun, Bottou, Orr & Müller
+    1998, Efficient BackProp, section 5.1.
 
     >>> stable_rate(shifted_square())
     1.0
@@ -61,9 +102,8 @@ def shifted_square(start: float = 5.0) -> Problem:
 def quadratic(curvatures: Any, start: Any = None, rotation: float = 0.0) -> Problem:
     r"""Return :math:`f(w) = \tfrac12 \sum_i \lambda_i u_i^2` with :math:`u = R^\top w`.
 
-    The curvatures are the eigenvalues of the Hessian; with a negative one there is no minimum. The
-    start, shape (d,), is in the coordinates u, so that it turns with the surface; ones if not
-    given. `rotation` is the angle of R in degrees, counter-clockwise; two dimensions only.
+    The curvatures are the eigenvalues of the Hessian. The start, shape (d,), ones if not given, is
+    in the coordinates u: it turns with the surface, by `rotation` degrees (d = 2) to the left.
 
     >>> quadratic([4.0, 1.0], rotation=90).hessian([0.0, 0.0]).round(12)
     array([[1., 0.],
@@ -75,6 +115,7 @@ def quadratic(curvatures: Any, start: Any = None, rotation: float = 0.0) -> Prob
     d = len(curvatures)
     start = np.ones(d) if start is None else validate.array("start", start, shape=(d,))
     rotation = validate.finite("rotation", rotation)
+    given = {"curvatures": curvatures.tolist(), "start": start.tolist(), "rotation": rotation}
     if rotation and d != 2:
         raise ValueError(f"rotation must be 0 without 2 curvatures, got {rotation} with {d}")
     turn, matrix = np.eye(d), np.diag(curvatures)
@@ -87,7 +128,7 @@ def quadratic(curvatures: Any, start: Any = None, rotation: float = 0.0) -> Prob
         return 0.5 * np.sum(curvatures * (w @ turn if rotation else w) ** 2, axis=-1)
 
     def gradient(w: np.ndarray) -> Any:
-        # Without a rotation the product stays per coordinate: exact zeros stay exact.
+        # Per coordinate exact zeros stay exact.
         return w @ matrix if rotation else curvatures.astype(w.dtype) * w
 
     turned = r"\frac{1}{2} \sum_i \lambda_i u_i^2, \quad u = R^\top w"
@@ -99,38 +140,29 @@ def quadratic(curvatures: Any, start: Any = None, rotation: float = 0.0) -> Prob
         hessian=lambda w: _constant_hessian(w, matrix),
         start=turn @ start,
         minimum=np.zeros(d) if (curvatures >= 0).all() else None,
-        parameters={
-            "curvatures": curvatures.tolist(),
-            "start": start.tolist(),
-            "rotation": rotation,
-        },
+        parameters=given,
     )
 
 
 def abc_surface(rotation: float = 0.0) -> Problem:
     r"""Return the A-B-C surface: a steep wall from A to B, then a flat valley floor from B to C.
 
-    :math:`f(w) = \tfrac12 (100\, w_1^2 + 0.01\, w_2^2)`: no one rate serves both directions. A run
-    starts at A = (1, -10). `rotation` turns the surface and its start together, in degrees:
-    gradient descent does not notice, optimizers that scale each coordinate do.
+    :math:`f(w) = \tfrac12 (100\, w_1^2 + 0.01\, w_2^2)`: no one rate serves both directions.
+    Gradient descent does not notice a rotation; optimizers that scale each coordinate do.
 
     >>> abc_surface().gradient([1.0, -10.0])
     array([100. ,  -0.1])
     """
     bowl = quadratic([100.0, 0.01], start=[1.0, -10.0], rotation=rotation)
-    return replace(
-        bowl,
-        name="A-B-C surface",
-        formula=r"\frac{1}{2} (100\, u_1^2 + 0.01\, u_2^2)",
-        parameters={"rotation": float(rotation)},
-    )
+    formula = r"\frac{1}{2} (100\, u_1^2 + 0.01\, u_2^2)"
+    given = {"rotation": float(rotation)}
+    return replace(bowl, name="A-B-C surface", formula=formula, parameters=given)
 
 
 def log_cosh_ravine() -> Problem:
     r"""Return a ravine whose walls are not parabolas: :math:`f(x, y) = \log\cosh(5x) + 0.01 y^2`.
 
-    The gradient across the ravine never exceeds 5. Above :math:`\eta = 2/25` gradient descent does
-    not diverge: it is caught in a jump between the two walls, and the loss stands still.
+    Above :math:`\eta = 2/25` gradient descent does not diverge: it jumps between the two walls.
 
     >>> stable_rate(log_cosh_ravine())
     0.08
@@ -159,8 +191,7 @@ def log_cosh_ravine() -> Problem:
 def curved_valley() -> Problem:
     r"""Return a steep valley whose floor winds: adaptive methods burst out of it late.
 
-    :math:`f(w) = 50 (w_1 - 0.05 \sin(w_2/2))^2 + 0.005\, w_2^2`, whose first part is the squared
-    distance from the valley floor, with a curvature of 100 across it. A run starts at (0.5, -20).
+    :math:`f(w) = 50 (w_1 - 0.05 \sin(w_2/2))^2 + 0.005\, w_2^2`: across, the curvature is 100.
 
     >>> float(curved_valley().loss([0.0, 0.0]))
     0.0
@@ -192,9 +223,8 @@ def curved_valley() -> Problem:
 def double_well(tilt: float = 0.3) -> Problem:
     r"""Return two wells, one deeper: :math:`f(x) = (x^2 - 1)^2 + a x`.
 
-    The tilt is :math:`0 < |a| < 8/(3\sqrt 3) \approx 1.54`: without one neither well is the deeper
-    one, with more there is only one. A run starts at the bottom of the *shallow* well; `minimum` is
-    that of the deep one.
+    With a tilt of :math:`|a| > 8/(3\sqrt 3) \approx 1.54` there would be only one. A run starts at
+    the bottom of the *shallow* well; `minimum` is that of the deep one.
 
     >>> double_well().minimum.round(3)
     array([-1.036])
@@ -220,9 +250,8 @@ def double_well(tilt: float = 0.3) -> Problem:
 def sharp_and_flat() -> Problem:
     r"""Return a sharp local well in a flat global bowl.
 
-    :math:`f(x) = 0.1 (x + 3)^2 - 1.5\, e^{-((x - 1)/0.25)^2}`. A run starts at the bottom of the
-    sharp well, where gradient descent is stable below 0.042; in the flat bowl, around the global
-    minimum -3, below 10.
+    :math:`f(x) = 0.1 (x + 3)^2 - 1.5\, e^{-((x - 1)/0.25)^2}`. Gradient descent is stable below
+    0.042 at the bottom of the sharp well, where a run starts, and below 10 around the minimum -3.
 
     >>> round(stable_rate(sharp_and_flat(), w=[0.98]), 3)
     0.042
@@ -254,8 +283,8 @@ def sharp_and_flat() -> Problem:
 def saddle() -> Problem:
     r"""Return a saddle between two minima: :math:`f(w) = \tfrac12 w_1^2 + \tfrac14 (w_2^2 - 1)^2`.
 
-    The origin is the saddle; the minima are (0, 1), which is `minimum`, and (0, -1). A run starts
-    at (1, 0), exactly on the ridge, and ends in the saddle unless it is pushed along :math:`w_2`.
+    A run starts at (1, 0), on the ridge, and ends in the saddle, the origin, unless it is pushed
+    along :math:`w_2`. The other minimum is (0, -1).
 
     >>> saddle().loss([0.0, 1.0])
     np.float64(0.0)
@@ -279,8 +308,7 @@ def saddle() -> Problem:
 def slope(gradient: Any = 1.0) -> Problem:
     r"""Return an endless slope, :math:`f(w) = g \cdot w`: the gradient is g everywhere.
 
-    g is a number (one parameter) or an array (d,). There is no minimum; how far an optimizer gets
-    shows the length of its steps alone.
+    g is a number (one parameter) or an array (d,). There is no minimum.
 
     >>> slope(3.0).gradient([7.0])
     array([3.])
@@ -306,10 +334,9 @@ def linear_regression(x: Any, y: Any, start: Any = None) -> Problem:
         f(\theta) = \frac1n \sum_{i=1}^n \big\| \theta_0 + \theta_{1:}^\top x_i - y_i \big\|^2,
         \qquad \nabla^2 f = \frac2n X^\top X
 
-    There is no factor 1/2, and several outputs are summed. X is x with a column of ones in front.
-    Inputs x of shape (n,) or (n, p), targets y of shape (n,) or (n, k). The parameters, and `start`
-    (zeros if not given), are (intercept, slopes), shape (p + 1,); with k outputs the matrix
-    (p + 1, k) is flattened row by row. `minimum` has the smallest norm where there are several.
+    There is no factor 1/2, and several outputs are summed. x has shape (n,) or (n, p), y (n,) or
+    (n, k), X is x with a column of ones in front. The parameters, and `start` (else zeros), are
+    (intercept, slopes), shape (p + 1,); with k outputs the matrix (p + 1, k), row by row.
 
     >>> linear_regression([0.0, 1.0, 2.0], [1.0, 3.0, 5.0]).minimum.round(12)
     array([1., 2.])
@@ -354,3 +381,17 @@ def _constant_hessian(w: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 def _symmetric(xx: np.ndarray, xy: np.ndarray, yy: np.ndarray) -> np.ndarray:
     """The batched matrix [[xx, xy], [xy, yy]]."""
     return np.stack([np.stack([xx, xy], axis=-1), np.stack([xy, yy], axis=-1)], axis=-2)
+
+
+def _checked(name: str, function: Field, d: int) -> Field:
+    """`function` behind a check that the last axis of its argument has length d."""
+    if not callable(function):
+        raise TypeError(f"{name} must be a function of w, got {function!r}")
+
+    def call(w: Any) -> np.ndarray:
+        w = validate.floats("w", w)
+        if w.shape[-1:] != (d,):
+            raise ValueError(f"w must have shape (..., {d}), got {w.shape}")
+        return function(w)
+
+    return call

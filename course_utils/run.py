@@ -1,14 +1,13 @@
 """The record of one training run: what happened at every update.
 
-A rate that is *named* is not always the rate that *ran*. So every function of the course that
-trains anything returns a `Run`, and every figure and every claim is made from its arrays.
+A rate that is *named* is not always the rate that *ran*: whatever trains returns a `Run`, and every
+figure and every claim is made from its arrays.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from course_utils import validate
+from course_utils.atomic import replacing
 
 DIVERGENCE_RATIO = 10.0
 """A run whose loss ends above this multiple of its first loss is called diverged."""
@@ -65,18 +65,15 @@ class Run:
         for name, entries in {"loss": T, "grad_norm": T, "params": T + 1}.items():
             values = getattr(self, name)
             if values is not None and values.shape[:1] != (entries,):
-                raise ValueError(
-                    f"{name} must have {entries} entries for {T} rates in lr, got {values.shape}"
-                )
+                wanted = f"{entries} entries for {T} rates in lr"
+                raise ValueError(f"{name} must have {wanted}, got {values.shape}")
         if self.metrics and "step" not in self.metrics:
             raise ValueError(f"metrics must contain 'step', got {sorted(self.metrics)}")
         for name, values in self.metrics.items():
             rows = self.metrics["step"].shape[:1]
             if values.shape[:1] != rows or not values.ndim:
-                raise ValueError(
-                    f"metrics[{name!r}] must be as long as metrics['step'] {rows}, "
-                    f"got shape {values.shape}"
-                )
+                wanted = f"as long as metrics['step'] {rows}"
+                raise ValueError(f"metrics[{name!r}] must be {wanted}, got shape {values.shape}")
 
     @property
     def steps(self) -> int:
@@ -85,10 +82,7 @@ class Run:
 
     @property
     def diverged(self) -> bool | np.ndarray:
-        """True where the loss stopped being finite or ended above 10 times its first size.
-
-        Where the first loss is exactly 0 (a start at the minimum), only the first rule applies.
-        """
+        """True where the loss was not finite or ended above 10 times a first that is not 0."""
         if self.steps == 0:
             return False
         with np.errstate(invalid="ignore", over="ignore"):
@@ -138,10 +132,8 @@ def read_json(path: str | os.PathLike[str], decode: Callable[[Any], Any] = lambd
         text = Path(path).read_text(encoding="utf-8")
         return decode(json.loads(text, parse_constant=_refuse))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(
-            f"path must name a whole file of the expected kind, got {str(path)!r} "
-            f"({type(error).__name__}: {error})"
-        ) from error
+        why = f"{str(path)!r} ({type(error).__name__}: {error})"
+        raise ValueError(f"path must name a whole file of the expected kind, got {why}") from error
 
 
 def _refuse(constant: str) -> Any:
@@ -149,25 +141,16 @@ def _refuse(constant: str) -> Any:
 
 
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` (UTF-8) to `path` through a temporary file in the same folder and a rename.
+    """Write `text` (UTF-8) to `path`, whole or not at all.
 
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_atomically(Path(folder) / "a.json", '{"lr": 0.1}')
     ...     read_json(Path(folder) / "a.json")
     {'lr': 0.1}
     """
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as stream:
+        stream.write(text.encode("utf-8"))
 
 
 def _encode(values: Any) -> Any:

@@ -1,7 +1,7 @@
 r"""Random draws shared by the torch training loop and the NumPy sweep.
 
-Initial weights and batch order depend on the seed alone, never on a global generator, so that arms
-of a comparison can be *paired*: same seed, same weights, same batches, another rate.
+They follow from the seed alone, so that arms of a comparison are *paired*: same seed, same weights,
+same batches, another rate.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ def initial_parameters(sizes: Sequence[int], seed: int) -> list[tuple[np.ndarray
 
     .. math:: W, b \sim U(-1/\sqrt{n_\text{in}},\; 1/\sqrt{n_\text{in}})
 
-    `sizes` are the units per layer, inputs first. W has shape (inputs, outputs), b (outputs,); the
-    law is that of `torch.nn.Linear.reset_parameters`.
+    W has shape (inputs, outputs), b (outputs,); the law is that of `torch.nn.Linear`.
 
     >>> [(W.shape, b.shape) for W, b in initial_parameters((64, 32, 10), seed=0)]
     [((64, 32), (32,)), ((32, 10), (10,))]
@@ -71,7 +70,7 @@ def resolve_steps(
 ) -> tuple[int, int]:
     """Return (examples per update, number of updates) for a training set of n examples.
 
-    Without a `batch_size` an update sees all n. Exactly one of `steps` and `epochs` is given.
+    Without a `batch_size` an update sees all n.
 
     >>> resolve_steps(1000, batch_size=16, steps=None, epochs=2)
     (16, 124)

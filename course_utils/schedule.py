@@ -1,6 +1,6 @@
 r"""What a schedule is, a pure function of the step :math:`t \mapsto \eta_t`; ways to combine some.
 
-The families are in `course_utils.schedules`, which exports all of this too.
+The families are in `course_utils.schedules`, which exports all of this.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ Rates = Callable[[np.ndarray], np.ndarray]
 class Schedule:
     r"""A learning rate for every step; `family` and `parameters` say it all.
 
-    They make the `repr`, decide equality, and are what is pickled. `name` is for a legend,
-    `formula` is LaTeX without dollar signs, `rate` goes from a float64 array of steps to the rates.
+    They decide equality. `name` is for a legend, `formula` is LaTeX without dollar signs, `rate`
+    goes from a float64 array of steps to the rates.
 
     >>> from course_utils.schedules import exponential
     >>> schedule = exponential(0.1, decay_steps=100, decay_rate=0.5)
@@ -49,19 +49,14 @@ class Schedule:
     @overload
     def __call__(self, step: Sequence[int] | np.ndarray) -> np.ndarray: ...
     def __call__(self, step: int | Sequence[int] | np.ndarray) -> float | np.ndarray:
-        """Return the rate of update `step` (int -> float, array of integers -> float64 array).
-
-        A rate that is not finite is a ValueError that names its step.
-        """
+        """Return the rate of update `step` (int -> float, array of integers -> float64 array)."""
         t = _steps(step)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             rates = np.asarray(self.rate(t), dtype=np.float64)
         if not np.isfinite(rates).all():
             first = int(np.argmin(np.isfinite(rates)))
-            raise ValueError(
-                f"the rate of {self.name} at step {int(t.flat[first])} must be a finite number, "
-                f"got {float(rates.flat[first])}"
-            )
+            where, rate = f"{self.name} at step {int(t.flat[first])}", float(rates.flat[first])
+            raise ValueError(f"the rate of {where} must be a finite number, got {rate}")
         return float(rates) if rates.ndim == 0 else rates
 
     def rates(self, steps: int) -> np.ndarray:
@@ -69,10 +64,7 @@ class Schedule:
         return self(np.arange(validate.integer("steps", steps, minimum=0), dtype=np.int64))
 
     def area(self, steps: int) -> float:
-        r"""Return the area under the schedule, :math:`\sum_{t < \text{steps}} \eta_t`.
-
-        With small rates, runs of equal area end at nearly the same loss, whatever their shape.
-        """
+        r"""Return the area under the schedule, :math:`\sum_{t < \text{steps}} \eta_t`."""
         return float(self.rates(steps).sum())
 
     def __repr__(self) -> str:
@@ -111,7 +103,7 @@ FAMILIES: dict[str, Callable[..., Schedule]] = {}
 def family(function: Callable[P, Law]) -> Callable[P, Schedule]:
     """Make a factory of schedules of a function that returns a `Law`; its name names the family.
 
-    The annotations of its arguments name their checks: the function gets clean values.
+    The annotations of its arguments name their checks.
 
     >>> constant(lr=1)
     constant(lr=1.0)
@@ -133,6 +125,8 @@ def family(function: Callable[P, Law]) -> Callable[P, Schedule]:
     factory.__signature__ = signature  # type: ignore[attr-defined]
     factory.__annotations__ = {**function.__annotations__, "return": Schedule}
     FAMILIES[function.__name__] = factory
+    # doctest looks behind a decorator only where it is told to.
+    function.__globals__.setdefault("__test__", {})[function.__name__] = factory
     return factory
 
 
@@ -155,9 +149,8 @@ def as_schedule(rate: float | Schedule, name: str = "lr") -> Schedule:
     if isinstance(rate, Schedule):
         return rate
     if callable(rate):
-        raise TypeError(
-            f"{name} must be a number or a Schedule, got {rate!r}; use custom(function)"
-        )
+        wanted = "a number or a Schedule"
+        raise TypeError(f"{name} must be {wanted}, got {rate!r}; use custom(function)")
     return constant(validate.positive(name, rate))
 
 
@@ -176,11 +169,9 @@ def _rates(name: str, value: Any) -> list[float]:
 
 
 def _one_item_more(name: str, values: Sequence[Any], boundaries: Sequence[int]) -> None:
-    if len(values) != len(boundaries) + 1:
-        raise ValueError(
-            f"{name} must have one item more than boundaries, "
-            f"got {len(values)} {name} for {len(boundaries)} boundaries"
-        )
+    if (n := len(values)) != (b := len(boundaries)) + 1:
+        what = f"got {n} {name} for {b} boundaries"
+        raise ValueError(f"{name} must have one item more than boundaries, {what}")
 
 
 @family
@@ -190,8 +181,8 @@ def piecewise_constant(
 ) -> Law:
     r"""Return one constant rate per interval: :math:`\eta_t = v_i` for :math:`b_{i-1} < t \le b_i`.
 
-    n increasing boundaries, n + 1 rates of 0 or more. At a boundary the *old* rate still holds:
-    with `boundaries=[100]` the first 101 updates (0 to 100) use the first value.
+    At a boundary the *old* rate still holds: with `boundaries=[100]` the first 101 updates (0 to
+    100) use the first value.
 
     >>> piecewise_constant([50, 100], [0.1, 0.05, 0.01])([0, 50, 51, 100, 101])
     array([0.1 , 0.1 , 0.05, 0.05, 0.01])
@@ -272,8 +263,7 @@ def join(
 ) -> Law:
     r"""Follow one schedule after another: :math:`\eta_t = s_i(t - b_{i-1}),\ b_{i-1}\le t<b_i`.
 
-    n + 1 schedules or numbers, n increasing boundaries. Each starts at *its* step 0 *at* its
-    boundary (unlike in `piecewise_constant`, where the old rate holds at the boundary).
+    Each starts at *its* step 0 *at* its boundary (unlike in `piecewise_constant`).
 
     >>> join([0.1, 0.05], boundaries=[3])(np.arange(5))
     array([0.1 , 0.1 , 0.1 , 0.05, 0.05])
@@ -328,10 +318,10 @@ def to_torch(
 
     def follow(factor: float) -> Callable[[int], float]:
         def lr(t: int) -> float:
-            if len(optimizer.param_groups) != count:
+            if (now := len(optimizer.param_groups)) != count:
                 raise ValueError(
-                    f"optimizer has {len(optimizer.param_groups)} parameter groups, and had "
-                    f"{count} when to_torch was called; after add_param_group call it again: "
+                    f"optimizer has {now} parameter groups, and had {count} when to_torch was "
+                    "called; after add_param_group call it again: "
                     f"to_torch(schedule, optimizer, factors=[...], step={t})"
                 )
             return factor * rate(t)
@@ -341,7 +331,3 @@ def to_torch(
     for group in groups:
         group["lr"] = group["initial_lr"] = 1.0  # LambdaLR multiplies by it: 1 keeps every bit
     return LambdaLR(optimizer, [follow(factor) for factor in listed], last_epoch=step - 1)
-
-
-# doctest looks behind a decorator only where it is told to.
-__test__ = {name: value for name, value in globals().items() if hasattr(value, "__wrapped__")}

@@ -144,8 +144,14 @@ def test_the_root_loads_nothing_but_numpy() -> None:
 
 # --- a reader has an end in sight --------------------------------------------------------------
 
-ROOT_LIMIT = 2_370  # the aim is 2,000 (design); this is where it stands, and only goes down
+ROOT_LIMIT = 2_368  # the aim is 2,000 (design); this is where it stands, and only goes down
 LONGEST = 400
+READ_WHOLE = {  # from top to bottom by who wants to know how it is done; lines at most
+    "schedules": 170,
+    "experiments.sweep": 170,
+    "experiments.table": 170,
+    "experiments.training": 170,
+}
 LONGER = {  # until the issue that rewrites it; one that has become shorter leaves the list
     "course.claims": "the articles' statements, which move to the appendix A",
     "experiments.search": "two searches and their figures, to be replaced by a library",
@@ -169,6 +175,11 @@ def test_the_formula_sheet_stays_short() -> None:
 
 def test_modules_are_short_and_the_list_of_the_longer_ones_is_true() -> None:
     assert {module(path) for path in FILES if lines(path) > LONGEST} == set(LONGER)
+
+
+@pytest.mark.parametrize("name", READ_WHOLE)
+def test_what_is_read_from_top_to_bottom_stays_short(name: str) -> None:
+    assert lines(PACKAGE / f"{name.replace('.', '/')}.py") <= READ_WHOLE[name]
 
 
 # --- public things explain themselves ----------------------------------------------------------

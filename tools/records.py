@@ -3,7 +3,8 @@
 Usage: python tools/records.py 05 [05_sparse.json ...] [--jobs 2] [--folder notebooks/results]
 
 The module `course_utils.lessons.lessonNN.records` says how: {file: function of its path}. Each file
-is written when its experiment is done, in one step. Ctrl-C loses only what is running.
+is written when its experiment is done, in one step. Ctrl-C loses only what is running, and says how
+to go on.
 """
 
 from __future__ import annotations
@@ -70,10 +71,13 @@ def main(arguments: Sequence[str]) -> int:
                     tqdm.write(f"{jobs[job]}: {type(error).__name__}: {error}")
                     failed += 1
         except KeyboardInterrupt:
+            left = [name for job, name in jobs.items() if not job.done()]
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.kill()
-            print("stopped; finished files stay", file=sys.stderr)
+            rest = " ".join([*left, *(word for word in arguments[1:] if word not in known)])
+            go_on = f'make records NB={chosen.lesson} ARGS="{rest}"'
+            print(f"stopped; finished files stay. To go on: {go_on}", file=sys.stderr)
             return 130
     return 1 if failed else 0
 

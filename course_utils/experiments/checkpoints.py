@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import signal
-import socket
-import tempfile
 import threading
-import time
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -26,9 +22,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from course_utils.atomic import replacing
+
 FORMAT = 2
-_STALE = 600  # seconds after which an unfinished file of another machine counts as left behind
-_HOST = re.sub(r"\W", "_", socket.gethostname())
 
 
 def digest(value: Any) -> str:
@@ -118,6 +114,7 @@ def save(path: Path, known: dict[str, Any], start: str, state: dict[str, Any]) -
             tensors, numbers and text, nested as they like.
 
     Example:
+        >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder) / "run.pt"
         ...     save(path, {"seed": 0}, "", {"done": 3, "model": {}})
@@ -125,24 +122,12 @@ def save(path: Path, known: dict[str, Any], start: str, state: dict[str, Any]) -
         3
     """
     content = _plain(state) | {"format": FORMAT, "identity": json.dumps(known), "start": start}
-    handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.{_HOST}-{os.getpid()}.", suffix=".tmp"
-    )
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            torch.save(content | {"checksum": digest(content)}, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as stream:
+        torch.save(content | {"checksum": digest(content)}, stream)
 
 
 def resume(path: Path, known: dict[str, Any], start: str, steps: int) -> dict[str, Any] | None:
     """Return the state that `save` wrote, or None if there is no file.
-
-    Also removes what saves that were killed have left beside it.
 
     Args:
         path: the file.
@@ -157,7 +142,6 @@ def resume(path: Path, known: dict[str, Any], start: str, steps: int) -> dict[st
         >>> resume(Path("/no/such/file"), {}, "", steps=5) is None
         True
     """
-    _tidy(path)
     if not path.exists():
         return None
     content = _read(path)
@@ -235,31 +219,6 @@ def _read(path: Path) -> dict[str, Any]:
             f"checkpoint {str(path)!r} cannot be read; delete it to start anew"
         ) from error
     return content
-
-
-def _tidy(path: Path) -> None:
-    """Remove the unfinished files of saves whose process is gone."""
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.(\w+)-(\d+)\.\w+\.tmp")
-    for file in path.parent.glob(".*.tmp"):
-        made = pattern.fullmatch(file.name)
-        if made is None:
-            continue
-        try:
-            here = made[1] == _HOST and os.name != "nt"  # there, os.kill would end the process
-            if (here and not _runs(int(made[2]))) or time.time() - file.stat().st_mtime > _STALE:
-                file.unlink()
-        except OSError:  # another process was faster, or it is not ours to remove
-            continue
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)  # sends nothing
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _plain(value: Any) -> Any:

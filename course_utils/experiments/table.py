@@ -1,69 +1,25 @@
 """What one method reached at R learning rates from S seeds: its best rate, its basin, differences.
 
-A comparison is a dictionary of tables, one per method (schedule, batch size, decay, ...): each is
-judged at its *own* best rate. `save` and `load` keep such a dictionary in a file. For the interval
-of a mean over seeds see `intervals.estimate`.
+A comparison is a dictionary of tables, one per method, each judged at its *own* best rate. `save`
+and `load` keep it in a file; `intervals.estimate` gives the interval of a mean over seeds.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
-from os import PathLike
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from course_utils import validate
-from course_utils.experiments import audit, files
+from course_utils.experiments import best
+from course_utils.experiments.best import Basin as Basin
+from course_utils.experiments.best import Best as Best
+from course_utils.experiments.best import higher_is_better as higher_is_better
 from course_utils.experiments.intervals import estimate, numbers
-
-
-@dataclass(frozen=True)
-class Best:
-    """The rate with the best mean over seeds; usable as an index (`table.lrs[best]`).
-
-    `edge` is "low" or "high" where the best rate is the smallest or largest one tried: then the
-    grid ends too early and the answer is only "at most this" or "at least this". It is None inside
-    the grid, and where only one rate was tried. `standard_error` is NaN where there is one seed.
-    """
-
-    index: int
-    lr: float
-    value: float
-    standard_error: float
-    edge: str | None
-
-    def __index__(self) -> int:
-        return self.index
-
-    def __str__(self) -> str:
-        text = f"{self.value:.4g} ± {self.standard_error:.2g} at learning rate {self.lr:.3g}"
-        return text + (f" (on the {self.edge} edge of the grid: extend it)" if self.edge else "")
-
-
-@dataclass(frozen=True)
-class Basin:
-    """The rates around the best that are nearly as good; unpacks into (low, high, decades).
-
-    `edge` is "low", "high" or "both" where the basin reaches the end of the grid, so that its
-    width is a lower bound; else None, as where only one rate was tried.
-    """
-
-    low: float
-    high: float
-    edge: str | None
-
-    @property
-    def decades(self) -> float:
-        """The width on the logarithmic axis, log10(high / low)."""
-        with np.errstate(divide="ignore", invalid="ignore"):  # a rate of 0 is infinitely far away
-            return float(np.log10(np.divide(self.high, self.low)))
-
-    def __iter__(self) -> Iterator[float]:
-        return iter((self.low, self.high, self.decades))
+from course_utils.experiments.table_files import load as load
+from course_utils.experiments.table_files import save as save
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +85,8 @@ class Table:
         A rate at which a seed diverged or has no finite value never wins; of equals, the smallest.
         """
         index = int(np.lexsort((self.lrs, self._scores(metric)))[0])
-        found = estimate(self.metrics[metric][index])
-        edge = self._edge(self.lrs[index], self.lrs[index])
-        return Best(index, float(self.lrs[index]), found.mean, found.standard_error, edge)
+        lr, found = float(self.lrs[index]), estimate(self.metrics[metric][index])
+        return Best(index, lr, found.mean, found.standard_error, best.edge(self.lrs, lr, lr))
 
     def basin(self, metric: str, tolerance: float) -> Basin:
         """Return the unbroken range of rates around the best within `tolerance` of its mean.
@@ -140,17 +95,7 @@ class Table:
         loss; a mean exactly that far away is inside. The width depends on it and on the grid.
         """
         tolerance = validate.nonnegative("tolerance", tolerance)
-        order = np.argsort(self.lrs, kind="stable")
-        scores, rates = self._scores(metric)[order], self.lrs[order]
-        low = high = int(np.argmin(scores))
-        with np.errstate(over="ignore"):  # 0.91 - 0.89 is a rounding error above 0.02
-            rounding = 16 * np.spacing(max(abs(scores[low]), tolerance))
-            good = np.isfinite(scores) & (scores <= scores[low] + tolerance + rounding)
-        while low > 0 and good[low - 1]:
-            low -= 1
-        while high < len(good) - 1 and good[high + 1]:
-            high += 1
-        return Basin(float(rates[low]), float(rates[high]), self._edge(rates[low], rates[high]))
+        return best.basin(self.lrs, self._scores(metric), tolerance)
 
     def at_best(self, metric: str, by: str) -> np.ndarray:
         """Return `metric` at the rate that is best by the metric `by`, shape (S,)."""
@@ -205,104 +150,6 @@ class Table:
         if np.isnan(scores).all():
             raise ValueError(f"no learning rate of this table has a finite {metric}")
         return np.nan_to_num(scores, nan=np.inf)
-
-    def _edge(self, low: float, high: float) -> str | None:
-        first, last = low == self.lrs.min(), high == self.lrs.max()
-        if self.lrs.min() == self.lrs.max() or not (first or last):
-            return None
-        return "both" if first and last else "low" if first else "high"
-
-
-def higher_is_better(metric: str) -> bool:
-    """Return whether larger values of a metric are better: those of accuracies, by its name.
-
-    >>> higher_is_better("test_accuracy"), higher_is_better("test_loss")
-    (True, False)
-    """
-    validate.instance("metric", metric, str)
-    return metric == "accuracy" or metric.endswith("_accuracy")
-
-
-def save(
-    path: str | PathLike[str],
-    tables: Mapping[str, Table],
-    *,
-    command: str,
-    seconds: float | None = None,
-) -> None:
-    """Write tables to a file, atomically; every float is read back exactly as it was.
-
-    Args:
-        path: the file; its folder must exist.
-        tables: one per method. A table that was read from a file keeps its provenance.
-        command: the line that makes this file again.
-        seconds: how long the tables that are new took to make.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     table = Table([0.1], [0], {"test_loss": [[0.25]]})
-        ...     save(f"{folder}/speed.json", {"Adam": table}, command="python speed.py", seconds=9)
-        ...     load(f"{folder}/speed.json")["Adam"].final("test_loss").tolist()
-        [[0.25]]
-    """
-    files.check("tables", tables, Table)
-    for name, table in tables.items():
-        if "drawn" in table.meta:
-            raise ValueError(f"tables[{name!r}] has its seeds drawn anew, for an audit: not saved")
-    files.write(path, "tables", {name: _encode(t) for name, t in tables.items()}, command, seconds)
-
-
-def load(path: str | PathLike[str]) -> dict[str, Table]:
-    """Read a file written by `save`; `meta["provenance"]` says how each table was made.
-
-    In an audit (`course_utils.experiments.audit`) the seeds of every table are drawn anew; the
-    labels `seeds` stay, and `meta["drawn"]` says whose results stand in each column.
-    """
-    tables = files.read(path, "tables", _decode)
-    if audit.shift():
-        tables = {name: _drawn_anew(Path(path).name, name, t) for name, t in tables.items()}
-    return tables
-
-
-def _drawn_anew(file: str, name: str, table: Table) -> Table:
-    if len(table.seeds) == 1:  # nothing to draw from: `make audit` lists the tables it cannot try
-        audit.report(f"{file}: {name}")
-        return table
-    columns = audit.draw(file, table.seeds)
-    return replace(
-        table,
-        metrics={metric: values[:, columns] for metric, values in table.metrics.items()},
-        diverged=table.diverged[:, columns],
-        meta=table.meta | {"drawn": table.seeds[columns].tolist()},
-    )
-
-
-def _encode(table: Table) -> dict[str, Any]:
-    return {
-        "lrs": table.lrs.tolist(),
-        "seeds": table.seeds.tolist(),
-        "metrics": {
-            metric: [[v if math.isfinite(v) else str(v) for v in row] for row in values.tolist()]
-            for metric, values in table.metrics.items()
-        },
-        "diverged": table.diverged.astype(int).tolist(),
-        "meta": table.meta,
-    }
-
-
-def _decode(content: Any) -> Table:
-    expected = sorted(field.name for field in fields(Table))
-    if not isinstance(content, dict) or sorted(content) != expected:
-        raise ValueError(f"it must have the fields {expected}, got {content!r:.80}")
-    metrics = {k: [list(map(_number, row)) for row in v] for k, v in content["metrics"].items()}
-    return Table(**content | {"metrics": metrics})
-
-
-def _number(value: Any) -> float:
-    if type(value) not in (int, float) and value not in ("nan", "inf", "-inf"):
-        raise ValueError(f"metrics must hold numbers, 'nan', 'inf' and '-inf', got {value!r}")
-    return float(value)  # of those strings, too: strict JSON has no such numbers
 
 
 def _cells(name: str, values: Any, shape: tuple[int, int]) -> np.ndarray:

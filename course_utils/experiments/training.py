@@ -18,11 +18,7 @@ from course_utils import validate
 from course_utils.experiments import checkpoints
 from course_utils.experiments.datasets import Data
 from course_utils.experiments.devices import autocast
-from course_utils.experiments.evaluation import (
-    LOSSES,
-    modes_kept,
-    trainable,
-)
+from course_utils.experiments.evaluation import LOSSES, modes_kept, trainable
 from course_utils.experiments.progress_bar import progress_bar
 from course_utils.experiments.recorder import record_rates
 from course_utils.experiments.settings import Settings
@@ -60,14 +56,10 @@ def train(
 
     .. math:: w_{t+1} = w_t - \eta_t\, d_t(\nabla \ell_t + 2\lambda W), \quad \eta_t = s(t)
 
-    Here s is `schedule`, d_t the rule of `optimizer`, and W the weights that `l2` (lambda) acts on.
-    The batches are `sampling.batch_order(n, batch_size, steps, seed)`, the same as in `sweep`.
-    The data lie on the device; images and convolutions have the layout that is faster there.
-    Pressing stop finishes the update and returns what was recorded so far, with
-    `meta["interrupted"]` True. A loss that is NaN ends the training at the next `checkpoint_every`
-    (with or without a file); the rest of the record is NaN, its rates those that were asked for.
-    A model in evaluation mode is put in training mode, whole; in one that is in training mode
-    already, modules that you put in evaluation mode stay so. Afterwards all modes are as before.
+    Here s is `schedule`, d_t the rule of `optimizer`, W the weights that `l2` acts on; the batches
+    are those of `sweep`. Stop, pressed once, finishes the update; the record so far is returned,
+    with `meta["interrupted"]` True. A loss of NaN ends the training at the next `checkpoint_every`.
+    Modules that you froze (evaluation mode, in a model in training mode) stay so.
 
     Args:
         model: any classifier that maps a batch of `data.train.x` to (N, classes) logits.
@@ -75,40 +67,30 @@ def train(
         optimizer: "sgd", "momentum" (0.9), "nesterov" (0.9), "adagrad", "rmsprop", "adam",
             "adamw", or a function from the parameters to a `torch.optim` optimizer.
         schedule: the learning rate, a number > 0 or a `Schedule`.
-        factors: what the rate is multiplied by in each parameter group of the optimizer.
+        factors: what the rate is multiplied by in each parameter group.
         steps: number of updates. Give either steps or epochs.
         epochs: passes over the training set, of floor(n / examples per update) updates each.
-        batch_size: examples per forward pass; None uses the whole training set each time.
-        accumulate: batches per update. k batches of b examples are the k b examples that an
-            update with batch size k b would see, and give the same gradient (where the network
-            treats examples one by one: batch normalization does not).
+        batch_size: examples per forward pass; None: all.
+        accumulate: batches per update: k of b examples have the gradient of one of k b (without
+            batch normalization).
         loss: "cross_entropy", or "mse" (half the squared distance to the one-hot label).
-        l2: adds l2 * sum(W^2) over weights (parameters with two or more axes), not biases. The
-            recorded loss is without this term, the gradient norm is with it.
-        clip: a gradient with a larger norm is shortened to this one. `grad_norm` is the norm
-            before; `meta["effective_lr"]` is lr min(1, clip / grad_norm), at each update.
-        seed: decides the batches, and what dropout drops; the weights are the model's own.
-        device: where to train; "auto" is CUDA, else MPS, else the CPU; None is where the model is.
-        precision: "float32", or "bfloat16" for the forward pass (weights stay float32). Faster
-            where `devices.fast_precision` says so; `final_loss` is measured in float32.
-        fused: use PyTorch's fused kernels for the named optimizers that have them on the device.
-            Faster with many parameters; the last digits differ.
-        observers: functions of the model to record in `metrics`, called in evaluation mode. Each
-            returns a number, or an array that always has the same shape.
-        observe_every: call them after 0, k, 2k, ... updates and after the last; "epoch" for k =
-            updates per epoch; None: only at the end.
-        checkpoint: file to resume from if it exists, and to save to. Resuming gives the same
-            record and weights as a training that was never stopped.
-        checkpoint_every: updates between saves; None means once per epoch or 100 updates,
-            whichever is longer. Who presses stop loses nothing.
-        max_seconds: stop as if the user had pressed stop once this call has taken so long. With
-            a checkpoint, the same call goes on from there.
-        progress: show a progress bar with the time left.
+        l2: adds l2 * sum(W^2) over parameters with two or more axes, but not to the recorded loss.
+        clip: longer gradients are shortened to this norm. `grad_norm` is the norm before;
+            `meta["effective_lr"]` is lr min(1, clip / grad_norm), at each update.
+        seed: of the batches and of dropout; the weights are the model's own.
+        device: "auto" is CUDA, else MPS, else the CPU; None is where the model is.
+        precision: "float32", or "bfloat16" for the forward pass (see `devices.fast_precision`).
+        fused: use PyTorch's fused kernels where there are some. The last digits differ.
+        observers: functions of the model to numbers or arrays, which `metrics` keeps.
+        observe_every: after 0, k, 2k, ... updates and the last; "epoch"; None: only at the end.
+        checkpoint: file to save to, and to resume from if it exists: the result is that of a
+            training that was never stopped.
+        checkpoint_every: updates between saves; None: one epoch or 100 updates, the longer one.
+        max_seconds: stop after so long; with a checkpoint, the same call goes on from there.
 
     Returns:
-        A `Run`; `lr` is what the optimizer used (in its first group; with `factors`,
-        `meta["group_lr"]` has all), `final_loss` the mean loss over the training set (its first
-        10,000 examples) after the last update, `meta["seconds"]` the time of all calls.
+        A `Run`; `lr` is what the optimizer used (in its first group; `meta["group_lr"]` has all),
+        `final_loss` the mean over at most 10,000 training examples after the last update.
 
     Raises:
         ValueError: where a checkpoint is damaged, or of another training or version of the course.

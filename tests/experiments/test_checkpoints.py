@@ -6,7 +6,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import warnings
 from dataclasses import replace
 from functools import partial
@@ -369,21 +368,6 @@ def test_what_a_killed_save_left_is_removed(path):
     run = train(net(), DATA, steps=4, checkpoint=path, checkpoint_every=1)
     np.testing.assert_array_equal(run.loss, train(net(), DATA, steps=4).loss)
     assert [*path.parent.iterdir()] == [path]
-
-
-def test_unfinished_files_of_others_stay(path):
-    """Of a process that runs, of another machine, of another checkpoint, of somebody else."""
-    me, host = os.getpid(), checkpoints._HOST
-    names = [f".run.pt.{host}-{me}.abc.tmp", f".run.pt.elsewhere-{me}.abc.tmp"]
-    names += [f".run.pt2.{host}-999999999.abc.tmp", ".run.pt.backup", "run.pt.tmp", ".run.pt.tmp"]
-    for name in names:
-        (path.parent / name).touch()
-    assert checkpoints.resume(path, {}, "", 1) is None
-    assert sorted(p.name for p in path.parent.iterdir()) == sorted(names)
-    long_ago = time.time() - 3600
-    os.utime(path.parent / names[1], (long_ago, long_ago))
-    assert checkpoints.resume(path, {}, "", 1) is None
-    assert not (path.parent / names[1]).exists()
 
 
 def test_what_cannot_be_kept_is_refused_before_any_work(path):

@@ -127,7 +127,7 @@ def test_a_network_does_not_depend_on_its_neighbors(monkeypatch):
     alone = sweep([0.1], seeds=[2], steps=30)
     lrs = [0.01, 0.1, 1e4]  # the neighbor that diverges must not spoil the others
     together = sweep(lrs, seeds=[0, 2], steps=30)
-    monkeypatch.setattr("course_utils.experiments.sweep._GROUP", 2)
+    monkeypatch.setattr("course_utils.experiments.sweep_settings._GROUP", 2)
     in_groups = sweep(lrs, seeds=[0, 2], steps=30)
     for result in (together, in_groups):
         np.testing.assert_allclose(result.loss[1, 1], alone.loss[0, 0], rtol=1e-6)

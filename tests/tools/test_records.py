@@ -61,14 +61,17 @@ def test_a_file_that_fails_does_not_stop_the_others(lesson: dict, tmp_path: Path
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a signal")
 def test_stop_keeps_what_is_finished(lesson: dict, tmp_path: Path) -> None:
     job = subprocess.Popen(
-        command(tmp_path, "a.json", "c.json"), env=lesson, cwd=tmp_path, start_new_session=True
-    )
+        command(tmp_path, "a.json", "c.json"),
+        env=lesson, cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     deadline = time.monotonic() + 60
     while not (tmp_path / "a.json").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(0.5)
     os.killpg(job.pid, signal.SIGINT)
-    assert job.wait(timeout=60) == 130
+    said = job.communicate(timeout=60)[1]
+    assert job.returncode == 130
+    assert f'make records NB=99 ARGS="c.json --jobs 1 --folder {tmp_path}"' in said
     assert (tmp_path / "a.json").read_text() == "made"
 
 

@@ -1,0 +1,46 @@
+"""The data as `Networks` want them: a batch per seed, the same for all rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from course_utils import sampling
+from course_utils.experiments.datasets import Data, Split
+
+
+class Batches:
+    """Float32 inputs with a last column of ones for the bias; `parts` is (inputs, labels) by name.
+
+    >>> from course_utils.experiments.datasets import digits
+    >>> inputs, targets = next(Batches(digits(), batch_size=16).of_seeds([0, 1, 2]))
+    >>> inputs.shape, targets.shape
+    ((3, 16, 65), (3, 16, 10))
+    """
+
+    def __init__(self, data: Data, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self.parts = {name: (_with_ones(split), split.y) for name, split in data.splits.items()}
+        self.inputs = self.parts["train"][0]
+        self.targets = np.eye(data.classes, dtype=np.float32)[data.train.y]
+
+    def of_seeds(self, seeds: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (inputs (S, B, D + 1), one-hot targets (S, B, C)), one per update, without end."""
+        n = len(self.inputs)
+        if self.batch_size == n:  # every network sees everything: one copy serves all seeds
+            while True:
+                yield self.inputs[None], self.targets[None]
+        epoch = 0
+        while True:
+            order = [sampling.epoch_batches(n, self.batch_size, epoch, seed) for seed in seeds]
+            order = np.stack(order, axis=1)  # (updates, S, B)
+            for rows in order:  # batch by batch: what was just gathered is still in the cache
+                yield self.inputs.take(rows, axis=0), self.targets.take(rows, axis=0)
+            epoch += 1
+
+
+def _with_ones(split: Split) -> np.ndarray:
+    """What a network sees, flattened to (N, D), with a last column of ones for the bias."""
+    flat = split.inputs().reshape(len(split), -1)
+    return np.concatenate([flat, np.ones((len(flat), 1), dtype=np.float32)], axis=1)
