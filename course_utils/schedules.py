@@ -1,9 +1,10 @@
 r"""Learning-rate schedules: pure functions from the step t = 0, 1, 2, ... to the rate of update t.
 
-Every factory returns a `Schedule`, which is called with one step (and gives a float) or with an
-integer array of steps (and gives a float64 array). A step is one *update*, not one epoch; the first
-update is step 0. The signature says what arguments may be: `lr: Positive`, `alpha: Share` (0 to 1),
-`decay_steps: Count` (1 or more); anything else is an error that names it.
+Each function below states a `Law`: its formula, to show, and the rate at an array of steps. The
+decorator checks the arguments and makes of it a factory of a `Schedule`, which gives a float for
+one step and a float64 array for an integer array of steps. A step is one *update*, not one epoch;
+the first is step 0. The signature says what arguments may be: `lr: Positive`, `alpha: Share` (0 to
+1), `decay_steps: Count` (1 or more); anything else is an error that names it.
 
 Here are those that decay from the first step on; `schedules_rising` has those that rise,
 `schedules_historical` those of TensorFlow 1 that are seldom met, `schedule` your own, combinations
@@ -83,7 +84,7 @@ def polynomial(
 
     Past T the rate stays at `end_lr` (an absolute rate). With `cycle` the horizon is stretched to
     the next multiple of T instead, so that after kT the rate jumps up to about
-    :math:`\eta_0/(k+1)` and falls again: every peak is lower.
+    :math:`\eta_0/(k+1)^p` and falls again: every peak is lower.
 
     >>> polynomial(0.1, 100)([0, 50, 100, 101])
     array([0.1    , 0.05005, 0.0001 , 0.0001 ])
@@ -94,7 +95,7 @@ def polynomial(
         left = 1 - np.minimum(t / (decay_steps * cycles), 1)
         return end_lr + (lr - end_lr) * left**power
 
-    horizon = r"T\lceil t/T \rceil" if cycle else "T"
+    horizon = r"T\max(1, \lceil t/T \rceil)" if cycle else "T"
     formula = rf"(\eta_0 - \eta_e)\left(1 - \frac{{t}}{{{horizon}}}\right)^p + \eta_e"
     return Law(r"\eta_t = " + formula, rate)
 

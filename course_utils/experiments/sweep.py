@@ -9,8 +9,8 @@ What comes out is what these loops give::
                 loss, gradient = loss_and_gradient(params, batch)
                 params = optimizer.step(params, gradient, lr(t))
 
-`_train` is the innermost, for all networks together: `params` has a row for each (see `networks`),
-and the rules of `course_utils.optimizers` broadcast.
+`_train` is the loop over t, for some of the rates and all seeds at once: `params` has a row for
+each network (see `networks`), and the rules of `course_utils.optimizers` broadcast.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ def sweep(
         progress: show a progress bar.
 
     Returns:
-        A `Sweep`, with `diverged` True where a network did. Once a loss is NaN it stays so; the
-        accuracy is then NaN or that of a constant answer: ask `diverged` first.
+        A `Sweep`: `loss` and `grad_norm` (R, S, T), `lr` (R, T), `final_loss` and `diverged`
+        (R, S), each of `metrics` (R, S, E), after `metrics["step"]` (E,) updates. Once a loss is
+        NaN it stays so; the accuracy may be that of a constant answer: ask `diverged` first.
 
     Example:
         >>> result = sweep([0.001, 0.1, 1000.0], seeds=[0, 1], steps=100)
@@ -121,11 +122,12 @@ def _train(
     params, batch = networks.initial(), batches.of_seeds(s.seeds)
 
     def evaluate(t: int) -> None:
+        place = s.evaluate_at.index(t)
         for part in PARTS:
             if f"{part}_loss" in record:
                 loss, accuracy = networks.evaluate(params, *batches.parts[part])
-                record[f"{part}_loss"][..., s.evaluate_at.index(t)] = loss
-                record[f"{part}_accuracy"][..., s.evaluate_at.index(t)] = accuracy
+                record[f"{part}_loss"][..., place] = loss
+                record[f"{part}_accuracy"][..., place] = accuracy
 
     measured = set(s.evaluate_at)
     for t in range(s.steps):

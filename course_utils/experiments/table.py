@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from course_utils import validate
-from course_utils.experiments import best
+from course_utils.experiments import best as judge
 from course_utils.experiments.best import Basin as Basin
 from course_utils.experiments.best import Best as Best
 from course_utils.experiments.best import higher_is_better as higher_is_better
@@ -80,13 +80,13 @@ class Table:
             return self.final(metric).mean(axis=1)
 
     def best(self, metric: str) -> Best:
-        """Return the rate whose mean over seeds is best, and whether the grid ends there.
+        """Return the rate whose mean over seeds is best, and in `edge` whether the grid ends there.
 
         A rate at which a seed diverged or has no finite value never wins; of equals, the smallest.
         """
         index = int(np.lexsort((self.lrs, self._scores(metric)))[0])
         lr, found = float(self.lrs[index]), estimate(self.metrics[metric][index])
-        return Best(index, lr, found.mean, found.standard_error, best.edge(self.lrs, lr, lr))
+        return Best(index, lr, found.mean, found.standard_error, judge.edge(self.lrs, lr, lr))
 
     def basin(self, metric: str, tolerance: float) -> Basin:
         """Return the unbroken range of rates around the best within `tolerance` of its mean.
@@ -95,12 +95,13 @@ class Table:
         loss; a mean exactly that far away is inside. The width depends on it and on the grid.
         """
         tolerance = validate.nonnegative("tolerance", tolerance)
-        return best.basin(self.lrs, self._scores(metric), tolerance)
+        return judge.basin(self.lrs, self._scores(metric), tolerance)
 
     def at_best(self, metric: str, by: str) -> np.ndarray:
-        """Return `metric` at the rate that is best by the metric `by`, shape (S,)."""
+        """Return `metric`, shape (S,), at the one rate whose mean of `by` is best."""
         values = self.final(metric)
-        return values[self.best(validate.one_of("by", by, self.metrics))]
+        chosen = self.best(validate.one_of("by", by, self.metrics))
+        return values[chosen.index]
 
     def difference(self, other: Table, metric: str, by: str) -> np.ndarray:
         """Return self minus other, each at its own best rate, paired by seed, shape (S,)."""

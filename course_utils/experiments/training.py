@@ -71,7 +71,7 @@ def train(
         steps: number of updates. Give either steps or epochs.
         epochs: passes over the training set, of floor(n / examples per update) updates each.
         batch_size: examples per forward pass; None: all.
-        accumulate: batches per update: k of b examples have the gradient of one of k b (without
+        accumulate: batches per update; k batches of b have the gradient of one of k * b (not with
             batch normalization).
         loss: "cross_entropy", or "mse" (half the squared distance to the one-hot label).
         l2: adds l2 * sum(W^2) over parameters with two or more axes, but not to the recorded loss.
@@ -86,7 +86,7 @@ def train(
         checkpoint: file to save to, and to resume from if it exists: the result is that of a
             training that was never stopped.
         checkpoint_every: updates between saves; None: one epoch or 100 updates, the longer one.
-        max_seconds: stop after so long; with a checkpoint, the same call goes on from there.
+        max_seconds: stop after so long ("interrupted", too); with a checkpoint, go on by calling.
 
     Returns:
         A `Run`; `lr` is what the optimizer used (in its first group; `meta["group_lr"]` has all),
@@ -117,7 +117,7 @@ def train(
 
 
 def _loop(state: TrainingState, progress: bool) -> bool:
-    """Make the updates that are left; return whether the user stopped them."""
+    """Make the updates that are left; return True if cut short by the user or by `max_seconds`."""
     s, model, optimizer = state.settings, state.model, state.optimizer
     measure = LOSSES[s.loss]
     with record_rates(optimizer) as state.log, checkpoints.stop_requests() as stop:
