@@ -19,7 +19,7 @@ slides = importlib.import_module("slides")
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 PAGE = FOLDER / "00_start_here.ipynb"
-LESSONS = lesson_map.lessons(FOLDER)
+LESSONS = [p for p in lesson_map.lessons(FOLDER) if not p.name.startswith("A_")]
 ROW = re.compile(r"^\| (\d) \| \[(.+?)\]\((.+?)\) \| (.+?) \| (\d+) \|$", re.MULTILINE)
 
 

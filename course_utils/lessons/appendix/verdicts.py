@@ -237,7 +237,10 @@ class Statements:
         told += [tables.inline(row.remark)] if row.remark else []
         told += [f"<i>{tables.inline(_capital(row.status))}</i>"] if row.status else []
         told += [f"<small>{html.escape(row.reference)}</small>"] if row.reference else []
-        where = ", ".join(map(self._link, row.shown)) or "<small>a test</small>"
+        where = ", ".join(map(self._link, row.shown))
+        if row.check:
+            kind = "test" if row.check[0].startswith("test_") else "box"
+            where += f'<br><small title="{html.escape(row.check[0])}">{kind}</small>'
         return (
             f'<tr><th scope="row" style="{_CELL}; font-weight: normal; width: 42%">{says}</th>'
             f'<td style="{_CELL}; width: 48%">{"<br>".join(told)}</td>'
