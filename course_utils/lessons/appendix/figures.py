@@ -68,8 +68,9 @@ def losses(runs: Mapping[str, Run]) -> Picture:
     fig, ax = views.subplots(size=(11, 4))
     for i, (name, run) in enumerate(runs.items()):
         values = np.append(run.loss, run.final_loss)
-        ax.semilogy(np.where(values > 0, values, np.nan), label=name, **views.line_style(i))
-    ax.set(xlabel="step (updates)", ylabel="loss", ylim=(1e-8, 90))
+        label = name if run.final_loss else f"{name} (0 after one step)"
+        ax.semilogy(np.where(values > 0, values, 1e-9), label=label, **views.line_style(i))
+    ax.set(xlabel="step (updates)", ylabel="loss", ylim=(1e-8, 90), xticks=range(0, 21, 5))
     ax.set_title("0.01 and 0.99 are equally fast; what helps is a better rate")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=11)
     told = "; ".join(f"{name} ends at {run.final_loss:.2g}" for name, run in runs.items())
@@ -114,7 +115,7 @@ def limits(tables: Mapping[int, Sweep], largest: Mapping[int, float]) -> Picture
     fig, ax = views.subplots(size=(10, 4))
     for size, table in tables.items():
         views.sensitivity_curve(ax, table, "train_loss", label=f"batches of {size}")
-    ax.axhline(np.log(10), color="0.4", ls=":")
+    ax.axhline(np.log(10), color="0.4", ls=":", label="ln 10: guessing")
     ax.set(ylim=(0, 3))
     ax.set_title("The noise of single examples lowers the largest usable rate")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
