@@ -228,7 +228,7 @@ class Statements:
             for name, width in columns
         )
         body = "".join(map(self._row, self.rows))
-        style = "table-layout: fixed; width: 100%; max-width: 75em"
+        style = "table-layout: fixed; width: 100%; min-width: 0; max-width: 75em"
         head = f"<thead><tr>{head}</tr></thead>"
         return f'<table style="{style}">{head}<tbody>{body}</tbody></table>'
 
