@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from judging import judges
 
-from course_utils.course.printed_tables import printed_table
+from course_utils.lessons.appendix.printed_tables import printed_table
 
 RATES = {
     1: lambda step: 0.01,

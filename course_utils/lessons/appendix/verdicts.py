@@ -222,7 +222,7 @@ class Statements:
         return f"Article {self.article}: {len(self.rows)} statements of its own: {found}"
 
     def _repr_html_(self) -> str:
-        columns = (("What it says", 42), ("Verdict", 44), ("Where", 14))
+        columns = (("What it says", 42), ("Verdict", 44), ("See", 14))
         head = "".join(
             f'<th scope="col" style="{_CELL}; width: {width}%">{name}</th>'
             for name, width in columns
