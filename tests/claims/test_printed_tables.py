@@ -31,13 +31,6 @@ def test_the_program_of_article_002(number):
     return w == printed.w and loss == printed.loss and printed.lr in (lr, ("",) * 20)
 
 
-@judges("001-F1", "002-F3")
-def test_the_printed_rates_are_those_of_the_exponential_decay():
-    """Of 002, base · decay^(step / steps); of 001 the same with other letters."""
-    rates = tuple(f"{0.2 * np.exp(step * np.log(0.99)):f}" for step in range(20))
-    return rates == printed_table(3).lr
-
-
 @judges("002-C8")
 def test_no_printed_loss_belongs_to_its_weight():
     pairs = [pair for n in RATES for pair in zip(printed_table(n).w, printed_table(n).loss)]
