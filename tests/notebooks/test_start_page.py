@@ -19,7 +19,7 @@ slides = importlib.import_module("slides")
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 PAGE = FOLDER / "00_start_here.ipynb"
-LESSONS = [p for p in lesson_map.lessons(FOLDER) if not p.name.startswith("A_")]
+LESSONS = lesson_map.lessons(FOLDER)
 ROW = re.compile(r"^\| (\d) \| \[(.+?)\]\((.+?)\) \| (.+?) \| (\d+) \|$", re.MULTILINE)
 
 
