@@ -224,7 +224,7 @@ def lessons(arguments: list[str]) -> list[Path]:
     """Return the notebooks that are meant; the start page and the appendix are no lectures."""
     paths = [path for path in chosen(arguments) if not path.name.startswith(("00_", "A_"))]
     if not paths:
-        raise Problem("the start page and the appendix are no lessons and have no slides")
+        raise Problem("the start page is no lesson, nor is the appendix: they have no slides")
     return paths
 
 
