@@ -162,3 +162,12 @@ def test_the_counts_add_up():
     for column in range(1, len(total)):
         assert sum(int(row[column]) for row in articles) == int(total[column])
     assert int(total[1]) == sum(map(int, total[2:])) == 171
+
+
+def test_the_glossary_is_complete_and_in_simplified_characters():
+    rows = verdicts.glossary().rows
+    terms = [pair for row in rows for pair in (row[:2], row[2:]) if any(pair)]
+    assert len(terms) >= 70 and len({english for english, _ in terms}) == len(terms)
+    for english, chinese in terms:
+        assert re.search("[\u4e00-\u9fff]", chinese) and not re.search("[\u4e00-\u9fff]", english)
+        assert not set("學習調優極實驗標數據") & set(chinese)
