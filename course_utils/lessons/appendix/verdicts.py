@@ -25,67 +25,8 @@ from course_utils.views import tables
 SHARED = "shared"
 
 
-@dataclass(frozen=True)
-class Article:
-    """Where the statements come from.
-
-    Args:
-        number: the first part of its ids, such as "002".
-        title: of the article, in English.
-        original: the title it was published under, "" where that is the same or unknown.
-        author: who wrote or published it.
-        link: "" where the copy that the course started from names none.
-    """
-
-    number: str
-    title: str
-    original: str
-    author: str
-    link: str
-
-
-ARTICLES = {
-    article.number: article
-    for article in (
-        Article(
-            "000",
-            "A closer look at the learning rate",
-            "深入探究Learning Rate",
-            "GNMGO",
-            "https://www.506064.com/zh-hant/n/331497.html",
-        ),
-        Article(
-            "001",
-            "Ten ways of decaying the learning rate that help a neural network",
-            "神经网络十大学习率衰减提效策略",
-            "the account 目标检测与深度学习 (object detection and deep learning), 7 July 2021",
-            "",
-        ),
-        Article(
-            "002",
-            "The learning rate, on the loss (w + 1)², with TensorFlow 2",
-            "",
-            "unknown: a section of a longer text",
-            "",
-        ),
-        Article(
-            "003",
-            "Study notes of the Datawhale summer camp on Hung-yi Lee's lectures: "
-            "how a model learns more cleverly",
-            "Datawhale X 李宏毅苹果书AI夏令营深度学习笔记:如何让你的模型更聪明地学习",
-            "a participant of the camp, after lectures by Hung-yi Lee",
-            "http://www.chinasem.cn/article/1126199",
-        ),
-        Article(
-            "004",
-            "Choosing a learning rate for DNNs",
-            "",
-            "Toluwani Aremu, Towards AI",
-            "https://pub.towardsai.net/choosing-a-learning-rate-for-dnns-35c201b1b49b",
-        ),
-    )
-}
-"""The five articles by number."""
+ARTICLES = ("000", "001", "002", "003", "004")
+"""The five articles; their titles, authors and addresses stand at the top of the appendix."""
 
 
 @dataclass(frozen=True)
