@@ -62,7 +62,7 @@ def parabola(steps: int = 40, target: float = 1e-6) -> Explorer:
         ),
         presets={
             "too small": {"lr": 0.01},
-            "about right": {"lr": 0.2},
+            "just right": {"lr": 0.2},
             "too large": {"lr": 1.01},
         },
     )
