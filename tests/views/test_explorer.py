@@ -216,25 +216,12 @@ def test_preset_buttons_and_reset(explorer):
     assert explorer.values == explorer.defaults
 
 
-def test_no_button_of_the_ravine_solves_its_task():
-    explorer = explorers02.ravine()
+@pytest.mark.parametrize("name", NAMES)
+def test_no_button_solves_the_task(name):
+    explorer = make(name)
     for button in explorer.buttons.values():
         button.click()
         assert not explorer.task_reached
-    explorer.close()
-
-
-@pytest.mark.parametrize("name", ["parabola"])
-def test_just_right_solves_the_task_and_the_others_do_not(name):
-    explorer = make(name)
-    reached = {}
-    for label in explorer.presets:
-        explorer.buttons[label].click()
-        reached[label] = explorer.task_reached
-        assert ("✓ Task reached" in explorer.task_text.value) is explorer.task_reached
-    assert reached == {"too small": False, "just right": True, "too large": False}
-    explorer.buttons["reset"].click()
-    assert not explorer.task_reached, "the task must not be solved before one begins"
     explorer.close()
 
 
