@@ -39,15 +39,16 @@ def walk(
     network = digits_network(seed, loss=loss)
     w, v = network.start, None
     measured = []
-    for t in range(steps + 1):
-        gradient = network.gradient(w)
-        if not np.isfinite(gradient).all():
-            measured += [(np.inf, np.inf)] * (steps // every + 1 - len(measured))
-            break
-        if t % every == 0:
-            centre, v = sharpness(network.gradient, w - lr / 2 * gradient, v)
-            measured.append((float(network.loss(w)), centre))
-        w = w - lr * gradient
+    with np.errstate(all="ignore"):  # to diverge is a result, not an accident
+        for t in range(steps + 1):
+            gradient = network.gradient(w)
+            if not np.isfinite(gradient).all():
+                measured += [(np.inf, np.inf)] * (steps // every + 1 - len(measured))
+                break
+            if t % every == 0:
+                centre, v = sharpness(network.gradient, w - lr / 2 * gradient, v)
+                measured.append((float(network.loss(w)), centre))
+            w = w - lr * gradient
     found = np.array(measured)
     step = every * np.arange(len(found))
     return {"step": step, "loss": found[:, 0], "centre": found[:, 1]}
