@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.experiments import cifar100, table
+from course_utils.experiments import cifar100
 from course_utils.lessons.lesson03 import families
 from course_utils.lessons.lesson05 import studies as adaptive
 from course_utils.lessons.lesson07 import studies as choosing
@@ -15,7 +15,6 @@ from course_utils.run import Run
 
 RESULTS = Path(__file__).parents[2] / "notebooks" / "results"
 LOADERS = {
-    "02_departures": table.load,
     "03_families": families.load,
     "05_speed": adaptive.load,
     "06_rates": cifar100.load,
