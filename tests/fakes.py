@@ -1,4 +1,4 @@
-"""What the tests of views share: a small sweep, an explorer without a task, runs, empty Axes."""
+"""What the tests of views share: an explorer without a task, runs, empty Axes."""
 
 from __future__ import annotations
 
@@ -8,23 +8,6 @@ from course_utils import views
 from course_utils.run import Run
 from course_utils.views.controls import choice_slider
 from course_utils.views.explorer import Explorer
-
-
-class FakeSweep:
-    """Four rates, two seeds, five updates; the largest rate diverged with one seed."""
-
-    lrs = np.array([0.01, 0.1, 1.0, 10.0])
-    seeds = np.arange(2)
-    diverged = np.array([[False, False]] * 3 + [[False, True]])
-    loss = np.array([[[2.0, 1.9, 1.8, 1.7, 1.6]] * 2, [[2, 1, 0.5, 0.2, 0.1]] * 2] * 2)
-
-    def __init__(self):
-        self.loss = self.loss.copy()
-        self.loss[3, 1, 2:] = np.nan
-
-    def final(self, name):
-        assert name == "validation_accuracy"
-        return np.array([[0.3, 0.5], [0.9, 0.94], [0.93, 0.91], [0.1, 0.2]])
 
 
 def bare(**changes):

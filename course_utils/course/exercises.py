@@ -216,7 +216,10 @@ def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     if result is ... or (result is None and _is_stub(function)):
         raise NotAttempted
     if result is None:
-        raise Incorrect("your function returned None: did you forget `return`?")
+        raise Incorrect(
+            "your function returned None: did you forget `return`? (print shows a value, it does "
+            "not return it.)"
+        )
     return result
 
 

@@ -62,9 +62,9 @@ class Explorer:
     Example:
         >>> from course_utils.lessons.lesson01.explorers import parabola
         >>> explorer = parabola()
-        >>> explorer.set(lr=0.5)
-        >>> explorer.task_reached, explorer.state[:28]
-        (True, 'Learning rate 0.5: one step.')
+        >>> explorer.set(lr=0.098)
+        >>> explorer.task_reached, explorer.state[:29]
+        (True, 'Learning rate 0.098: approach')
         >>> explorer.close()
     """
 

@@ -21,19 +21,15 @@ TARGET_MS, TARGET_RATIO = 15.0, 8.0
 
 def measure() -> dict[str, list[float]]:
     """Return the milliseconds of each update, per approach; call it inside a kernel."""
-    import numpy as np
 
-    from course_utils.experiments.sweep import sweep
     from course_utils.lessons.lesson01 import explorers as explorers01
     from course_utils.lessons.lesson02 import explorers as explorers02
     from course_utils.views.controls import rates_between
 
-    small = sweep(np.geomspace(0.001, 10, MOVES), seeds=range(2), steps=100)
     rates = rates_between(0.001, 2)[:: 300 // MOVES][:MOVES]
     live = {
         "parabola": (explorers01.parabola(), "lr", rates),
         "ravine": (explorers02.ravine(), "lr", rates),
-        "network": (explorers02.network(small), "index", list(range(MOVES))),
     }
     moves = {
         name: (explorer.controls[control], values)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import ipywidgets as widgets
 import psutil
 import pytest
-from fakes import FakeSweep, bare
+from fakes import bare
 
 from course_utils.lessons.lesson01 import explorers as explorers01
 from course_utils.lessons.lesson02 import explorers as explorers02
@@ -24,7 +24,6 @@ from course_utils.views import explorer
 EXPLORERS = {
     "parabola": (explorers01.parabola, 200),
     "ravine": (explorers02.ravine, 40),
-    "network": (lambda: explorers02.network(FakeSweep()), 40),
     "schedule designer": (lambda: designer.schedule_designer(steps=20), 40),
     "burst meter": (spikes.burst_meter, 40),
     "race": (race.race, 40),

@@ -7,5 +7,6 @@ EXERCISES = (
     "same_clock",
     "rate_for_adam",
     "one_step_later",
+    "write_best_rate",
 )
 """In the order of the notebook."""

@@ -28,7 +28,8 @@ from course_utils.views.paths import move_path, moving_path
 def parabola(steps: int = 40, target: float = 1e-6) -> Explorer:
     r"""Return the explorer of lesson 01: the rate on (w + 1)², the path, and the loss over steps.
 
-    Beside what was measured stands the closed form :math:`w_t + 1 = (w_0 + 1)(1 - 2\eta)^t`.
+    Beside what was measured stands the closed form :math:`w_t + 1 = (w_0 + 1)(1 - 2\eta)^t`. The
+    task asks for the smallest rate of the slider that reaches the target; no button has it.
 
     Args:
         steps: updates per run, which is also what the task allows.
@@ -38,20 +39,26 @@ def parabola(steps: int = 40, target: float = 1e-6) -> Explorer:
         >>> explorer = parabola()
         >>> explorer.set(lr=0.2)
         >>> explorer.data["regime"], explorer.data["hit"], explorer.task_reached
-        ('approach', 18, True)
+        ('approach', 18, False)
+        >>> explorer.set(lr=0.098)
+        >>> explorer.data["hit"], explorer.task_reached
+        (40, True)
         >>> explorer.close()
     """
     steps, target = validate.integer("steps", steps, 1), validate.positive("target", target)
     figure, artists = _parabola_figure(steps, target)
+    rates = sorted({*rates_between(0.001, 2), 1.01})
+    smallest = next(lr for lr in rates if 36 * (1 - 2 * lr) ** (2 * steps) <= target)  # 0.5 does
     return Explorer(
-        {"lr": choice_slider(sorted({*rates_between(0.001, 2), 1.01}), 0.02, RATE)},
+        {"lr": choice_slider(rates, 0.02, RATE)},
         lambda lr: _compute_parabola(lr, steps, target),
         _draw_parabola,
         figure,
         artists,
         task=Task(
-            f"Reach a loss of {as_written(target)} in at most {steps} steps.",
-            lambda data: data["hit"] is not None,
+            f"Find the smallest rate that reaches a loss of {as_written(target)} in at most "
+            f"{steps} steps.",
+            lambda data: data["lr"] == smallest,
         ),
         presets={
             "too small": {"lr": 0.01},

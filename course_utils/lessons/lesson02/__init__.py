@@ -2,9 +2,10 @@
 
 EXERCISES = (
     "largest_stable_rate",
-    "steps_at_0_002",
     "name_the_regimes",
     "best_rate_and_factor",
+    "limit_from_gradients",
+    "four_logs",
     "detector",
     "free_the_loss",
 )

@@ -1,4 +1,4 @@
-"""The live ravine and the live network of lesson 2."""
+"""The live valley of lesson 2."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ from course_utils.views.explorer import (
     regime,
 )
 from course_utils.views.paths import move_path, moving_path
-
-# ---------------------------------------------------------------------- lesson 02: the ravine
 
 CONDITIONS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 """The condition numbers that `ravine` offers."""
@@ -73,7 +71,8 @@ def _draw_ravine(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     artists["contours"].set_segments(_ellipses(data["condition"]))
     move_path(artists, *data["w"].T)
     for name, part in zip(("flat", "steep"), data["parts"].T):
-        artists[name].set_data(steps, on_log_axis(part))
+        shown = np.where(part < LOSS_FLOOR, np.nan, on_log_axis(part))  # no line along the foot
+        artists[name].set_data(steps, shown)
     artists["stable"].set_width(data["limit"])
     artists["unstable"].set_x(data["limit"])
     artists["rate"].set_data([data["lr"]], [0.5])
@@ -130,7 +129,7 @@ def ravine(steps: int = 100, target: float = 0.02, condition: float = 50.0) -> E
         ),
         presets={
             "too small": near(0.2 / condition),
-            "just right": near(1.75 / condition),
+            "half the limit": near(1 / condition),
             "too large": near(2.05 / condition),
         },
     )
@@ -167,118 +166,3 @@ def _rate_scale(ax: Any) -> dict[str, Artist]:
     unstable = ax.add_patch(Rectangle((1, 0), 10, 1, color=views.INFEASIBLE, alpha=0.3, lw=0))
     (rate,) = ax.plot([], [], "v", color=views.BLACK, ms=12, zorder=4)
     return {"stable": stable, "unstable": unstable, "rate": rate}
-
-
-# --------------------------------------------------------------------- lesson 02: the network
-
-
-def _compute_network(result: Any, index: int, target: float) -> dict[str, Any]:
-    """The trainings with rate number `index`: loss (S, T) per mini-batch, accuracy (S,) at the end;
-    `largest` is the number of the largest rate that reaches the target, or None."""
-    return {
-        "index": index,
-        "lr": float(result.lrs[index]),
-        "loss": np.asarray(result.loss)[index],
-        "accuracy": np.asarray(result.final("validation_accuracy"))[index],
-        "diverged": np.asarray(result.diverged)[index],
-        "steps": np.asarray(result.loss).shape[-1],
-        "largest": _largest_good(result, target),
-    }
-
-
-def _largest_good(result: Any, target: float) -> int | None:
-    lrs = np.asarray(result.lrs)
-    good = np.flatnonzero(np.asarray(result.final("validation_accuracy")).mean(axis=1) >= target)
-    return int(good[np.argmax(lrs[good])]) if len(good) else None
-
-
-def _draw_network(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
-    steps = np.arange(data["steps"])
-    with np.errstate(invalid="ignore", over="ignore"):
-        mean = on_log_axis(data["loss"].astype(np.float64).mean(axis=0))
-    artists["loss"].set_data(steps, mean)
-    accuracy = float(data["accuracy"].mean())
-    artists["rate"].set_data([data["lr"]], [accuracy])
-    artists["line"].set_xdata([data["lr"]])
-    artists["title"].set_text(f"η = {data['lr']:.3g}: training loss")
-    artists["right title"].set_text(f"validation accuracy {accuracy:.3f}")
-    bad = int(data["diverged"].sum())
-    note = f" {bad} of {len(data['diverged'])} runs diverged." if bad else ""
-    return (
-        f"Learning rate {data['lr']:.3g}. After {data['steps']} updates the mini-batch loss is "
-        f"{as_written(mean[-10:].mean())} and the validation accuracy {accuracy:.3f} (mean of "
-        f"{len(data['accuracy'])} seeds, {data['accuracy'].min():.3f} to "
-        f"{data['accuracy'].max():.3f}).{note}"
-    )
-
-
-def network(result: Any = None, *, steps: int = 100, target: float = 0.9) -> Explorer:
-    """Return the explorer of a real network: choose a rate, see its training on the digits.
-
-    All rates are trained here and now, together, in about a second (`sweep`).
-
-    Args:
-        result: a `sweep.Sweep` to explore in place of a new one.
-        steps: updates of the trainings (of a new sweep).
-        target: the validation accuracy that the task asks for.
-
-    Example:
-        >>> explorer = network(steps=20, target=0.5)
-        >>> len(explorer.controls["index"].options)
-        33
-        >>> explorer.close()
-    """
-    target = validate.between("target", target, 0, 1)
-    if result is None:
-        result = _train_many(validate.integer("steps", steps, 1))
-    updates, count = np.asarray(result.loss).shape[-1], len(result.lrs)
-    figure, artists = _network_figure(result, target)
-    return Explorer(
-        {"index": choice_slider(range(count), count // 4, RATE, result.lrs)},
-        lambda index: _compute_network(result, index, target),
-        _draw_network,
-        figure,
-        artists,
-        task=Task(
-            f"Find the largest learning rate that still reaches a validation accuracy of "
-            f"{target:g} after {updates} updates (mean over the seeds).",
-            lambda data: data["index"] == data["largest"],
-        ),
-        presets=_network_presets(result),
-    )
-
-
-def _train_many(steps: int) -> Any:
-    from course_utils.experiments.sweep import sweep  # slow to import; the ravine does without
-
-    rates = np.geomspace(0.001, 10, 33)
-    return sweep(rates, seeds=range(3), steps=steps, evaluate_on=("validation",))
-
-
-def _network_presets(result: Any) -> dict[str, dict[str, int]]:
-    accuracy = np.asarray(result.final("validation_accuracy")).mean(axis=1)
-    return {
-        "too small": {"index": 0},
-        "just right": {"index": int(np.nanargmax(accuracy))},
-        "too large": {"index": len(accuracy) - 1},
-    }
-
-
-def _network_figure(result: Any, target: float) -> tuple[Figure, dict[str, Artist]]:
-    figure, (left, right) = views.subplots(cols=2)
-    curves = np.asarray(result.loss, dtype=np.float64)
-    for curve in curves:
-        with np.errstate(invalid="ignore", over="ignore"):
-            left.plot(on_log_axis(curve.mean(axis=0)), "-", color="#D8D8D8", lw=1)
-    left.set(yscale="log", ylim=(1e-2, 1e2), xlabel=views.STEP_LABEL, ylabel="mini-batch loss")
-    note = {"transform": left.transAxes, "ha": "right", "va": "top", "color": views.GRAY}
-    left.text(0.98, 0.96, "gray: all rates", **note)
-    views.sensitivity_curve(right, result, "validation_accuracy")
-    right.set(ylim=(0, 1.02), ylabel="validation accuracy")
-    right.axhspan(target, 1.02, color=views.GREEN, alpha=0.15, lw=0)
-    (loss,) = left.plot([], [], "-", color=views.VERMILLION, zorder=3)
-    (rate,) = right.plot([], [], "D", color=views.VERMILLION, ms=11, zorder=5)
-    line = right.axvline(1, color=views.VERMILLION, ls="-", lw=1.4)
-    titles = left.set_title("η"), right.set_title("accuracy")
-    names = ("loss", "rate", "line", "title", "right title")
-    return figure, dict(zip(names, (loss, rate, line, *titles)))

@@ -1,0 +1,69 @@
+"""What lesson 2 has recorded is what its code measures."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils.experiments import diagnostics, table
+from course_utils.experiments.datasets import digits
+from course_utils.experiments.models import mlp
+from course_utils.experiments.sweep import sweep
+from course_utils.experiments.training import train
+from course_utils.lessons.lesson02 import studies
+
+RESULTS = Path(__file__).parents[3] / "notebooks" / "results"
+
+
+def test_the_walk_is_the_training_of_the_sweep():
+    """In single precision, by other code: the loss before each of the first updates."""
+    found = studies.walk(0.2, seed=1, steps=50, every=10)
+    other = sweep([0.2], [1], data=digits().subset(200), batch_size=None, steps=51)
+    np.testing.assert_allclose(found["loss"], other.loss[0, 0, ::10], rtol=1e-4)
+
+
+def test_a_walk_that_diverges_is_infinite_from_there_on():
+    found = studies.walk(50.0, seed=0, steps=400, every=40, loss="mse")
+    assert len(found["loss"]) == 11 and found["loss"][0] < 1 and np.isinf(found["loss"][-1])
+
+
+def test_dead_units_are_counted_as_pytorch_counts_them():
+    one = studies.dead_units(rates=[0.3, 3.2], seeds=[1], steps=100)
+    for lr, counted in zip(one.lrs, one.final("dead")[:, 0], strict=True):
+        model = mlp([64, 64, 10], seed=1)
+        train(model, digits(), schedule=float(lr), steps=100, batch_size=16, seed=1)
+        dead = diagnostics.dead_fractions(model, digits().train, examples=1000)
+        assert counted == pytest.approx(64 * dead[0], abs=1)
+    assert one.final("dead")[1, 0] > one.final("dead")[0, 0]
+
+
+def test_the_centre_is_halfway_to_the_next_point():
+    found = studies.walk(0.5, seed=0, steps=4, every=4)
+    model = mlp([64, 64, 10], seed=0).double()
+    x, y = torch.tensor(digits().train.x[:200]).double(), torch.tensor(digits().train.y[:200])
+    for lr in (0.5, 0.5, 0.5, 0.5, 0.25):  # four updates, and half of the fifth
+        model.zero_grad()
+        torch.nn.functional.cross_entropy(model(x), y).backward()
+        with torch.no_grad():
+            for part in model.parameters():
+                part -= lr * part.grad
+    exact = diagnostics.sharpness(model, x, y, "cross_entropy", iterations=200).value
+    assert found["centre"][-1] == pytest.approx(exact, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "again"),
+    [
+        ("departures", "rates", lambda: studies.departures([0.4], [3])),
+        ("edge", "squared error", lambda: studies.edge([0.1], [3])),
+        ("dead_units", "tanh", lambda: studies.dead_units("tanh", [0.2], [3])),
+    ],
+)
+def test_what_was_recorded_can_be_made_again(name, entry, again):
+    """At small rates, where rounding does not grow."""
+    recorded, new = table.load(RESULTS / f"02_{name}.json")[entry], again()
+    assert recorded.seeds.tolist() == list(studies.SEEDS)
+    old = recorded.select(lrs=new.lrs, seeds=new.seeds)
+    for metric in new.metrics:
+        np.testing.assert_allclose(new.final(metric), old.final(metric), rtol=0.02, atol=1e-3)
