@@ -9,7 +9,7 @@ import numpy as np
 
 from course_utils import sampling, validate
 from course_utils.experiments.datasets import digits
-from course_utils.problem import Problem
+from course_utils.problems import Problem
 
 _H = 1e-10
 """How far apart two gradients are taken: so close that no ReLU unit switches between them."""
