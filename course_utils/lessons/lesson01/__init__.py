@@ -3,7 +3,6 @@
 EXERCISES = (
     "write_gradient_descent",
     "one_step_rate",
-    "who_wrote_it",
     "same_clock",
     "rate_for_adam",
     "one_step_later",

@@ -175,10 +175,7 @@ def _grade_factor_between_rules(answer):
     value = number(answer)
     expect(value > 0, f"You gave {value:g}: a factor is greater than 0.")
     expect(not 0.01 <= value <= 0.1, "which of the two needs the smaller rate? Turn it around.")
-    expect(
-        value >= 10,
-        f"You gave {value:g}: then one rate would nearly serve both, and it does not.",
-    )
+    expect(value >= 10, f"You gave {value:g}: then one rate would nearly serve both. It does not.")
     expect(value <= 100, f"You gave {value:g}: too much. Compare the two basins in the figure.")
     return "Between 10 and 100, at each of the five budgets and at both edges of the basin."
 
@@ -263,27 +260,6 @@ one_step_rate = question(
     hints=("The gradient is 6(w−2).", "The distance is multiplied by 1 − 6η."),
     solution=1 / 6,
     explanation="The second derivative is λ = 6, and the factor 1 − ηλ vanishes at η = 1/λ.",
-)
-
-
-who_wrote_it = question(
-    "who_wrote_it",
-    "Which of the four lines is gradient descent?",
-    grade_choice(
-        "D",
-        {
-            "A": "adding the gradient climbs: from w = 5 at 0.01 the loss rises from 36 to 79 in "
-            "20 steps.",
-            "B": "np.dot(g, g) is a single number. Every weight would be moved by the same amount, "
-            "in the same direction, whatever its own slope.",
-            "C": "this moves every weight by exactly lr. It goes downhill, but its steps never get "
-            "smaller near the minimum. It exists (sign descent), and lesson 4 meets its relatives.",
-            "D": "A number times a vector, subtracted.",
-        },
-    ),
-    hints=("What is the shape of np.dot(g, g)?", "Downhill, and in proportion to the slope."),
-    solution="D",
-    explanation="Rate × gradient has the shape of the weights, and the minus sign goes downhill.",
 )
 
 

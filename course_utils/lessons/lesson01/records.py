@@ -28,7 +28,7 @@ RULES = {
 """Each with its grid: eight rates per decade, over both edges of the basin at every budget."""
 
 
-def budgets(path: str | PathLike[str]) -> None:
+def _record(path: str | PathLike[str]) -> None:
     """Train 64 ReLU units on batches of 16 digits with both rules; write a table per budget.
 
     The names of the tables are such as "Adam, 400 updates"; numbers have three digits.
@@ -57,4 +57,4 @@ def _after(run: Sweep, budget: int) -> Table:
     return Table(run.lrs, run.seeds, metrics, ~finite | risen, meta)
 
 
-RECORDS = {"01_budgets.json": budgets}
+RECORDS = {"01_budgets.json": _record}

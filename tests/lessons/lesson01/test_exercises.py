@@ -131,13 +131,6 @@ WRONG = {
         0.083: "half",
         6: "inverse",
     },
-    "who_wrote_it": {
-        "A": "climbs",
-        "B": "single number",
-        "c": "exactly lr",
-        "E": "'D'",
-        4: "one of",
-    },
     "same_clock": {60: "more steps", 300: "not the step alone", 7500: "square", 1: "equal"},
     "rate_for_adam": {
         0.5: "above",
