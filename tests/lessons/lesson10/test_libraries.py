@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from course_utils.lessons.lesson03 import libraries
+from course_utils.lessons.lesson10 import libraries
 from course_utils.schedules import ReduceOnPlateau, inverse_time, noisy_linear_cosine
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "libraries.json"
@@ -118,7 +118,7 @@ def test_all_of_tensorflow_1_and_of_keras_3_is_in_the_table():
 def test_names_are_unique_and_no_cell_is_empty():
     assert len({row.name for row in libraries.ROWS}) == len(libraries.ROWS)
     for row in libraries.ROWS:
-        assert row.boundary and row.past_end and row.trap and row.formula and row.versions
+        assert row.boundary and row.past_end and row.trap and row.versions
         assert set(row.versions) <= set(libraries.LIBRARIES)
 
 
