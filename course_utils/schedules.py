@@ -6,7 +6,7 @@ update is step 0. The signature says what arguments may be: `lr: Positive`, `alp
 `decay_steps: Count` (1 or more); anything else is an error that names it.
 
 Definitions, defaults and edge cases are TensorFlow 1's where it has the schedule; what other
-libraries mean by the same names is in `lessons.lesson03.libraries`. In the formulas
+libraries mean by the same names is in `lessons.lesson10.libraries`. In the formulas
 :math:`\eta_0` is `lr`, t the step, T (or D) is `decay_steps`. What a schedule is, your own, ways to
 combine them, and PyTorch, are in `schedule.py`; the one that watches a metric in `plateau.py`.
 """

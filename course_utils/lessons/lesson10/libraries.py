@@ -275,7 +275,8 @@ ROWS: tuple[Row, ...] = (
                 naive_from=1,
             ),
             "transformers": Version(
-                "get_polynomial_decay_schedule_with_warmup(optimizer, 0, 10, lr_end=0.01, power=2.0)",
+                "get_polynomial_decay_schedule_with_warmup(optimizer, 0, 10, lr_end=0.01, "
+                "power=2.0)",
                 {"lr_end": 1e-07, "power": 1.0},
             ),
             "optax": Version("polynomial_schedule(0.1, 0.01, 2, 10)", {"transition_begin": 0}),
@@ -353,9 +354,9 @@ ROWS: tuple[Row, ...] = (
         boundary="step 10 is the first of the second cycle, at the peak: the lowest rate of a "
         "cycle is never quite 0",
         past_end="restarts for ever; optax: only the cycles that were listed",
-        trap="Cycles grow by 2 in TensorFlow, by 1 in PyTorch unless told, never in Transformers. `m_mul` multiplies the "
-        "peak (PyTorch has none). In float32 TensorFlow may restart a step early: "
-        "`cosine_decay_restarts(0.1, t, 1000)` does at step 4,094,999.",
+        trap="Cycles grow by 2 in TensorFlow, by 1 in PyTorch unless told, never in Transformers. "
+        "`m_mul` multiplies the peak (PyTorch has none). In float32 TensorFlow may restart a step "
+        "early: `cosine_decay_restarts(0.1, t, 1000)` does at step 4,094,999.",
     ),
     Row(
         "linear cosine",
@@ -394,8 +395,8 @@ ROWS: tuple[Row, ...] = (
         },
         boundary="step 5 is the first with the full rate, step 0 has rate 0",
         past_end="never ends",
-        trap="Rate 0 at step 0 is one lost update, here and in most libraries. PyTorch's `LinearLR` "
-        "starts at a third unless told, and refuses 0.",
+        trap="Rate 0 at step 0 is one lost update, here and in most libraries. PyTorch's "
+        "`LinearLR` starts at a third unless told, and refuses 0.",
     ),
     Row(
         "warm-up, then cosine",
@@ -461,7 +462,8 @@ ROWS: tuple[Row, ...] = (
         boundary="step 5 is the first with the full rate, step 15 the last",
         past_end="stays at 0",
         trap="A rate of 0 at step 0 wastes one update; a `LambdaLR` without `max(0, ...)` goes "
-        "negative past the end and climbs the loss. Transformers decays along a cosine unless told.",
+        "negative past the end and climbs the loss. Transformers decays along a cosine unless "
+        "told.",
     ),
     Row(
         "triangular (cyclic)",
