@@ -114,7 +114,7 @@ accumulated = question(
         "max(0, 1 − 5/4)",
     ),
     solution=0.0,
-    explanation="The schedule counts mini-batches, the plan counts updates: it runs twice too fast.",
+    explanation="The schedule counts mini-batches, the plan updates: it runs twice too fast.",
 )
 
 clipped_best = question(
