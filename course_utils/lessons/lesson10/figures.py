@@ -15,6 +15,7 @@ from course_utils.lessons.lesson10.task import EPOCHS, UPDATES
 from course_utils.views import Picture
 
 _POINTS = 100  # of accuracy
+_PANELS = {"test_accuracy": (_POINTS, "test accuracy, points"), "test_loss": (1, "test loss")}
 
 
 def strips(rates: Mapping[int, np.ndarray], tables: Mapping[str, Table], title: str) -> Picture:
@@ -24,6 +25,12 @@ def strips(rates: Mapping[int, np.ndarray], tables: Mapping[str, Table], title: 
         rates: number of the strip -> the rate of each of the 930 updates.
         tables: the recorded file 10_strips.json.
         title: the finding.
+
+    Example:
+        >>> same = Table([0.5], [0, 1], {m: [[0.2, 0.3]] for m in (*_PANELS, "validation_loss")})
+        >>> tables = {f"strip {n}, {k}": same for n in STRIPS for k in ("wrong", "right")}
+        >>> strips({n: np.full(930, 0.5) for n in STRIPS}, tables, "Flat").alt[:53]
+        'Flat. Rates that ran, at every eighth of the run, and'
     """
     fig, axes = views.subplots(4, 2, size=(12, 12.5), sharex=True, sharey=True)
     epoch = np.arange(EPOCHS * UPDATES) / UPDATES
@@ -68,11 +75,16 @@ def costs(tables: Mapping[str, Table], title: str) -> Picture:
     """Return what each mistake costs at the announced peak, and where each has its own best peak.
 
     Bars are 95 % intervals over the seeds; strip 5 lies far outside and is written out.
+
+    Example:
+        >>> same = Table([0.5], [0, 1], {m: [[0.2, 0.3]] for m in (*_PANELS, "validation_loss")})
+        >>> tables = {f"strip {n}, {k}": same for n in STRIPS for k in ("wrong", "right")}
+        >>> costs(tables, "Nothing lost").alt[:51]
+        'Nothing lost. test accuracy, points, announced peak'
     """
     fig, axes = views.subplots(1, 2, size=(12, 5), sharey=True)
-    panels = {"test_accuracy": (_POINTS, "test accuracy, points"), "test_loss": (1, "test loss")}
     words = []
-    for ax, (metric, (scale, label)) in zip(axes, panels.items()):
+    for ax, (metric, (scale, label)) in zip(axes, _PANELS.items()):
         for k, own in enumerate((False, True)):
             found = {n: estimate(scale * lost(tables, n, metric, own)) for n in STRIPS}
             near = {n: e for n, e in found.items() if n != 5}
@@ -119,7 +131,8 @@ def resumed(planned: Any, ran: Mapping[str, Any], title: str) -> Picture:
     ax.axvline(3.5, color=views.GRAY, ls=":")
     ax.text(3.45, ax.get_ylim()[1], "stopped ", ha="right", va="top", color=views.GRAY)
     ax.set(xlabel=views.STEP_LABEL, ylabel=views.RATE_LABEL)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    legend_title = "made and loaded, in this order"
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title=legend_title)
     ax.set_title(title)
     told = "; ".join(f"{way}: {_listed(rates)}" for way, rates in ran.items())
     alt = f"{title}. Planned: {_listed(planned)}. After the stop: {told}."
@@ -137,6 +150,12 @@ def clipped(tables: Mapping[str, Table], steps: int, title: str) -> Picture:
         tables: the recorded file 10_clipping.json.
         steps: which of its budgets.
         title: the finding.
+
+    Example:
+        >>> few = Table([0.1, 0.2], [0], {"validation_loss": [[0.5], [0.25]]})
+        >>> names = [f"{o}, clip {c}, 9 updates" for o in ("sgd", "adam") for c in ("none", 0.1)]
+        >>> clipped(dict.fromkeys(names, few), 9, "Alike").alt[:48]
+        'Alike. SGD, no clipping: best 0.2, loss 0.250; S'
     """
     fig, axes = views.subplots(1, 2, size=(12, 4.6), sharey=True)
     words = []

@@ -93,12 +93,8 @@ STRIPS = {
 """The eight strips by their number in the lesson (not in the order of the diagnoses)."""
 
 
-def shapes() -> dict[str, np.ndarray]:
-    """Run all sixteen programs; return the rates of each as multiples of its peak.
-
-    >>> len(shapes()["strip 2, wrong"])  # doctest: +SKIP
-    930
-    """
+def _shapes() -> dict[str, np.ndarray]:
+    """Run all sixteen programs; return the rates of each as multiples of its peak."""
     return {
         f"strip {number}, {kind}": fly(getattr(strip, kind)).rates / PEAK
         for number, strip in STRIPS.items()
@@ -138,7 +134,7 @@ def _scaled(peak: float, shape: np.ndarray) -> Schedule:
 def record(path: Path) -> None:
     """Measure all sixteen and write them; about two minutes."""
     start = time.perf_counter()
-    tables = {name: measure(shape) for name, shape in shapes().items()}
+    tables = {name: measure(shape) for name, shape in _shapes().items()}
     table.save(path, tables, command=COMMAND, seconds=time.perf_counter() - start)
 
 
@@ -146,6 +142,11 @@ def lost(tables: dict[str, Table], number: int, metric: str, own_peak: bool = Fa
     """Return wrong minus right, seed by seed (S,): both at the announced peak, or each at its own.
 
     The own peak is the one with the smallest validation loss.
+
+    Example:
+        >>> wrong, right = (Table([0.5], [0], {"test_loss": [[x]]}) for x in (0.5, 0.25))
+        >>> lost({"strip 1, wrong": wrong, "strip 1, right": right}, 1, "test_loss")
+        array([0.25])
     """
     wrong, right = (tables[f"strip {number}, {kind}"] for kind in ("wrong", "right"))
     if own_peak:

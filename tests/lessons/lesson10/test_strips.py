@@ -162,7 +162,7 @@ def test_lost_compares_at_the_announced_peak_or_each_at_its_own():
 def test_the_record_can_be_made_again(tmp_path, monkeypatch):
     monkeypatch.setattr(strips, "PEAKS", (0.1, 0.5))
     monkeypatch.setattr(strips, "SEEDS", 2)
-    monkeypatch.setattr(strips, "shapes", lambda: {"strip 4, wrong": np.full(40, 0.25)})
+    monkeypatch.setattr(strips, "_shapes", lambda: {"strip 4, wrong": np.full(40, 0.25)})
     strips.record(tmp_path / "10_strips.json")
     [made] = table.load(tmp_path / "10_strips.json").values()
     assert made.metrics.keys() == set(strips.METRICS) and made.lrs.tolist() == [0.1, 0.5]
