@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from course_utils.experiments.intervals import Estimate, estimate
 from course_utils.experiments.table import Table
 from course_utils.lessons.lesson10.strips import STRIPS, lost
 from course_utils.lessons.lesson10.task import EPOCHS, UPDATES
+from course_utils.run import Run
 from course_utils.views import Picture
 
 _POINTS = 100  # of accuracy
@@ -166,6 +167,63 @@ def clipped(tables: Mapping[str, Table], steps: int, title: str) -> Picture:
             views.sensitivity_curve(ax, found, "validation_loss", label, log=True)
             best = found.best("validation_loss")
             words.append(f"{name}, {label}: best {best.lr:g}, loss {best.value:.3f}")
+        ax.set(xlabel="peak of the nominal rate")
         ax.set_title(name)
     views.suptitle(fig, title)
     return views.with_alt(fig, alt=f"{title}. {'; '.join(words)}.", scale=1.2)
+
+
+def effective(runs: Sequence[Run], title: str) -> Picture:
+    """Return the length of the gradients, and below it the nominal and the effective rate.
+
+    Args:
+        runs: trainings by `train` with the same `clip` and schedule; their means are drawn,
+            smoothed over 25 updates.
+        title: the finding.
+
+    Example:
+        >>> meta = {"clip": 0.1, "effective_lr": [0.5, 0.25]}
+        >>> one = Run(lr=[1, 1], loss=[2, 1], grad_norm=[0.2, 0.4], final_loss=1, meta=meta)
+        >>> effective([one], "Halved").alt
+        'Halved. Nominal rate 1 to 1; effective rate 0.5 at first, 0.25 at last.'
+    """
+    fig, (above, below) = views.subplots(2, 1, size=(10, 5), sharex=True, height_ratios=(1, 1.2))
+    norms = np.mean([run.grad_norm for run in runs], axis=0)
+    acting = np.mean([run.meta["effective_lr"] for run in runs], axis=0)
+    nominal, clip, steps = runs[0].lr, runs[0].meta["clip"], len(norms)
+    above.plot(views.running_mean(norms, min(25, steps)), color=views.VERMILLION)
+    above.axhline(clip, color=views.BLACK, ls="--", lw=1.2)
+    above.text(steps, 1.05 * clip, f"clipped to {clip:g}", ha="right", va="bottom")
+    above.set(ylabel="length of\nthe gradient", yscale="log")
+    below.plot(nominal, color=views.GRAY, ls="--", label="nominal")
+    below.plot(views.running_mean(acting, min(25, steps)), color=views.BLUE, label="effective")
+    top = 5 * float(nominal.max())
+    below.set(xlabel=views.STEP_LABEL, ylabel=views.RATE_LABEL, yscale="log")
+    below.set_ylim(0.6 * float(acting.min()), top)
+    views.log_ticks(below.yaxis, 4)
+    below.legend(loc="upper right", ncol=2)
+    above.set_title(title)
+    tenth = max(1, steps // 10)
+    alt = (
+        f"{title}. Nominal rate {nominal[0]:g} to {nominal[-1]:g}; effective rate "
+        f"{acting[:tenth].mean():.2g} at first, {acting[-tenth:].mean():.2g} at last."
+    )
+    return views.with_alt(fig, alt=alt)
+
+
+def copied(rates: Mapping[str, np.ndarray], title: str) -> Picture:
+    """Return the rates of a few schedules, update by update.
+
+    Example:
+        >>> copied({"a": np.array([0.1, 0.2])}, "Up").alt
+        'Up. Rates at every fifth update: a: 0.1.'
+    """
+    fig, ax = views.subplots(size=(10, 3.6))
+    for i, (label, lr) in enumerate(rates.items()):
+        style = {"marker": "os^D"[i % 4], "ms": 6, **views.line_style(i)}
+        ax.plot(lr, label=views.as_label(label), **style)
+    ax.set(xlabel=views.STEP_LABEL, ylabel=views.RATE_LABEL, xticks=range(0, len(lr), 5))
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    ax.set_title(title)
+    told = "; ".join(f"{label}: {_listed(lr[::5])}" for label, lr in rates.items())
+    return views.with_alt(fig, alt=f"{title}. Rates at every fifth update: {told}.")
