@@ -5,7 +5,7 @@ from __future__ import annotations
 import desk
 import pytest
 
-DECKS = sorted((desk.ROOT / "slides").glob("0[1-9]_*.html"))
+DECKS = sorted((desk.ROOT / "slides").glob("[0-9][0-9]_*.html"))
 SIZE = {"width": 1280, "height": 720}
 SMALLEST = 0.5  # of the usual size of letters; the cheat sheet comes near it
 LETTERS, SYMBOLS = 4.5, 3.0  # the least contrast, for what is read and for what only decorates

@@ -1,8 +1,8 @@
-"""Run the TensorFlow, Keras and optax code of lesson 3's table and write `libraries.json`.
+"""Run the code of lesson 10's table that is not PyTorch's own and write `libraries.json`.
 
 The course depends on none of them: run this from the repository root in a throw-away environment,
 
-    python -m venv tf && tf/bin/pip install tensorflow-cpu optax
+    python -m venv tf && tf/bin/pip install tensorflow-cpu optax torch transformers
     PYTHONPATH=. tf/bin/python tests/golden/make_libraries.py
 
 For every row it evaluates the code in the table itself (so that the table cannot say one thing and
@@ -27,8 +27,10 @@ import keras
 import numpy as np
 import optax
 import tensorflow as tf
+import torch
+import transformers
 
-from course_utils.lessons.lesson03 import libraries
+from course_utils.lessons.lesson10 import libraries
 
 jax.config.update("jax_enable_x64", True)
 STEPS = 41
@@ -40,12 +42,14 @@ NAMES = {
         **vars(keras.optimizers.schedules),
         "ReduceLROnPlateau": keras.callbacks.ReduceLROnPlateau,
     },
-    "optax": {**vars(optax), "reduce_on_plateau": optax.contrib.reduce_on_plateau},
+    "optax": vars(optax),
+    "transformers": vars(transformers.optimization),
 }
 
 
 def main() -> None:
-    versions = {"tf1": tf.__version__, "keras3": keras.__version__, "optax": optax.__version__}
+    modules = {"tf1": tf, "keras3": keras, "optax": optax, "transformers": transformers}
+    versions = {library: module.__version__ for library, module in modules.items()}
     record = {"versions": versions, "made_by": "tests/golden/make_libraries.py", "rows": {}}
     for row in libraries.ROWS:
         record["rows"][row.name] = {
@@ -74,13 +78,27 @@ def curve(library, code):
     if library == "tf1":
         steps = [tf.constant(t, tf.int64) for t in range(STEPS)]
         return [eval(code, {**names, "t": t})() for t in steps]
+    if library == "transformers":
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        scheduler, used = eval(code, {**names, "optimizer": optimizer}), []
+        for _ in range(STEPS):
+            used.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step()
+        return used
     schedule = eval(code, names)
     return [schedule(t) for t in range(STEPS)]
 
 
 def plateau(library, code):
     """Return the rate after each epoch of a metric that never improves."""
-    rule, used = eval(code, dict(NAMES[library])), []
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    rule, used = eval(code, {**NAMES[library], "optimizer": optimizer}), []
+    if library == "transformers":
+        for metric in PLATEAU_METRICS:
+            rule.step(metric)
+            used.append(optimizer.param_groups[0]["lr"])
+        return used
     if library == "keras3":
         optimizer = keras.optimizers.SGD(0.1)
         model = SimpleNamespace(optimizer=optimizer, metrics=[], stop_training=False)
@@ -98,12 +116,13 @@ def plateau(library, code):
 
 
 def defaults_of(library, code):
-    function = NAMES[library][re.match(r"\w+", code)[0]]
+    function = eval(re.match(r"[\w.]+", code)[0], dict(NAMES[library]))
     parameters = inspect.signature(function).parameters.values()
     return {
         p.name: p.default
         for p in parameters
-        if p.default is not p.empty and p.name not in ("name", "monitor", "verbose", "mode")
+        if p.default is not p.empty
+        and p.name not in ("name", "monitor", "verbose", "mode", "last_epoch")
     }
 
 

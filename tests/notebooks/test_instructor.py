@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "notebooks" / "INSTRUCTOR.md").read_text(encoding="utf-8")
-LESSON = re.compile(r"^## Lesson (\d) · \[(.+?)\]\((.+?\.ipynb)\)$", re.MULTILINE)
+LESSON = re.compile(r"^## Lesson (\d+) · \[(.+?)\]\((.+?\.ipynb)\)$", re.MULTILINE)
 NAMES = {"__builtins__": {}, "inf": math.inf, "set": set}
 
 
@@ -20,7 +20,9 @@ def lessons() -> dict[str, tuple[str, str]]:
     """Number of a lesson ("01") -> its notebook and its part of the guide."""
     starts = list(LESSON.finditer(GUIDE))
     ends = [m.start() for m in starts[1:]] + [GUIDE.index("\n## Setting it up")]
-    return {f"0{m[1]}": (m[3], GUIDE[m.end() : end]) for m, end in zip(starts, ends, strict=True)}
+    numbers = [m[1].zfill(2) for m in starts]
+    parts = [GUIDE[m.end() : end] for m, end in zip(starts, ends, strict=True)]
+    return {n: (m[3], part) for n, m, part in zip(numbers, starts, parts, strict=True)}
 
 
 def items(text: str) -> list[str]:

@@ -1,12 +1,6 @@
 """Lesson 3: decay families."""
 
 EXERCISES = (
-    "strip_1",
-    "strip_2",
-    "strip_3",
-    "strip_4",
-    "strip_5",
-    "strip_6",
     "write_cosine",
     "write_warmup",
     "fix_boundary",

@@ -10,14 +10,12 @@ import numpy as np
 from course_utils.course.exercises import (
     Incorrect,
     Lesson,
-    Question,
     call,
     expect,
     grade_choice,
     grade_number,
     number,
 )
-from course_utils.lessons.lesson03.broken_programs import STRIPS
 from course_utils.schedules import Schedule, cosine, polynomial, with_warmup
 
 question = Lesson(3).question
@@ -402,87 +400,4 @@ choose_schedule = question(
     ),
     solution=my_schedule,
     explanation="High while there is a way to go, then down to nothing when the run ends.",
-)
-
-
-# -------------------------------------------------------------------------------- spot the bug
-
-DIAGNOSES = {
-    "A": "the scheduler was used up before the training began (somebody plotted it)",
-    "B": "the rate is set after an epoch, for an epoch that is over: everything comes one late",
-    "C": "the training is longer than the cosine, which climbs back",
-    "D": "a cosine that swings, where restarts were announced",
-    "E": "made for epochs, but stepped after every update",
-    "F": "the boundaries are in another unit, and are never reached",
-    "G": "nothing: this is what was announced",
-}
-"""The diagnoses of section 3.11, by letter."""
-
-_LOOKS = {
-    "A": "the rate would be constant from the start, at the *last* value of the schedule",
-    "B": "the first epoch would run at the optimizer's own rate, and the announced first value "
-    "would appear in the second epoch",
-    "C": "the rate would reach its lowest value at the announced time, and rise again after it",
-    "D": "the rate would go down and up again in smooth waves, without a jump",
-    "E": "the whole schedule would be over in a fraction of the announced time",
-    "F": "the rate would be constant from the start, at the *first* value of the schedule",
-    "G": "the solid line would lie on the dashed one",
-}
-
-
-def _spot(strip: int, right: str, meaning: str, hint: str) -> Question:
-    replies = {
-        letter: f"then {looks}. Look again at strip {strip}." for letter, looks in _LOOKS.items()
-    }
-    return question(
-        f"strip_{strip}",
-        f"Strip {strip} announces: {STRIPS[strip].announcement} What went wrong?",
-        grade_choice(right, replies | {right: meaning}),
-        hints=(hint, f"Then {_LOOKS[right]}."),
-        solution=right,
-        explanation=f"{right}: {DIAGNOSES[right]}. {meaning}\n\n"
-        f"```python\n{STRIPS[strip].source.rstrip()}\n```",
-    )
-
-
-strip_1 = _spot(
-    1,
-    "B",
-    "The optimizer's own 0.4 acts in the whole first epoch, the one the warm-up was for; then an "
-    "epoch at rate 0 is thrown away. Set the rate before the epoch.",
-    "Which rate does the first epoch use, and which one the second?",
-)
-strip_2 = _spot(
-    2,
-    "F",
-    "The milestones count examples (960 and 1440), the scheduler counts updates (240 in all).",
-    "Is the constant the first value of the announced schedule or the last?",
-)
-strip_3 = _spot(
-    3,
-    "D",
-    "CosineAnnealingLR with a short T_max is a wave: after a bottom it climbs back for as long as "
-    "it fell. The class with restarts is CosineAnnealingWarmRestarts.",
-    "A restart is a jump. Do you see one?",
-)
-strip_4 = _spot(
-    4,
-    "A",
-    "The loop that drew the curve stepped the same object 30 times; the training then runs at 0.1. "
-    "PyTorch warned (step before optimizer.step), and nobody reads warnings.",
-    "Is the constant the first value of the announced schedule or the last?",
-)
-strip_5 = _spot(
-    5,
-    "E",
-    "0.85 per epoch was meant, 0.85 per update was run: 8 times too fast. The loss stops falling "
-    "in epoch 3, and looks like a network that cannot learn more.",
-    "By which factor is the time axis wrong?",
-)
-strip_6 = _spot(
-    6,
-    "C",
-    "T_max=20 and 30 epochs: PyTorch's formula is a cosine of period 2·T_max and does not stop. "
-    "TensorFlow, Keras and optax stay at the bottom.",
-    "What does cos do after π?",
 )

@@ -7,7 +7,6 @@ import pytest
 from exercise_table import check_lesson
 
 from course_utils.lessons.lesson03 import exercises as ex
-from course_utils.lessons.lesson03.broken_programs import BATCHES, STRIPS, record
 from course_utils.schedules import constant, cosine, exponential, natural_exponential
 
 
@@ -78,13 +77,6 @@ def never_the_last(t, boundaries, values):
 
 def backwards(t, boundaries, values):
     return ex.my_piecewise(t, boundaries, values[::-1])
-
-
-def strip_answers(right):
-    return {letter: f"'{letter}': then" for letter in "ABCDEFG" if letter != right} | {
-        "H": "one of",
-        3: "one of",
-    }
 
 
 def bent(function, at):
@@ -166,12 +158,6 @@ WRONG = {
         (lambda: cosine(0.4, 3100)): "hardly decays",
         (lambda: cosine(1e6, 310)): "diverged",
     },
-    "strip_1": strip_answers("B"),
-    "strip_2": strip_answers("F"),
-    "strip_3": strip_answers("D"),
-    "strip_4": strip_answers("A"),
-    "strip_5": strip_answers("E"),
-    "strip_6": strip_answers("C"),
 }
 
 # Nearly right, and wrong still: on each side of each threshold.
@@ -200,48 +186,3 @@ def test_every_question_is_in_the_table():
 
 def test_alpha_added_on_top_is_told_where_the_rate_starts():
     assert "step 0" in ex.write_cosine.check(alpha_added).message
-
-
-# What the wrong programs must use, epoch by epoch, derived by hand from PyTorch's documentation.
-def wave(epoch, half_period):
-    return 0.2 * (1 + math.cos(math.pi * epoch / half_period))
-
-
-def late(epoch):
-    if epoch == 0:
-        return 0.4
-    return 0.4 * (epoch - 1) / 5 if epoch <= 5 else 0.2 * (1 + math.cos(math.pi * (epoch - 6) / 25))
-
-
-USED = {
-    1: lambda step: late(step // BATCHES),
-    2: lambda step: 0.4,
-    3: lambda step: wave(step // BATCHES, 6),
-    4: lambda step: 0.1,
-    5: lambda step: 0.4 * 0.85**step,
-    6: lambda step: wave(step // BATCHES, 20),
-}
-
-
-@pytest.mark.parametrize("number", STRIPS)
-def test_a_wrong_program_runs_to_its_end_and_uses_the_rates_of_its_mistake(number):
-    run = record(STRIPS[number].program)
-    assert run.steps == 30 * BATCHES and not run.diverged
-    np.testing.assert_allclose(run.lr, [USED[number](t) for t in range(run.steps)], atol=1e-12)
-    assert np.abs(run.lr - STRIPS[number].announced(np.arange(run.steps))).max() > 0.1
-
-
-def test_the_announced_schedules_are_what_the_words_say():
-    at = {
-        number: strip.announced([0, 79, 80, 119, 120, 160, 239]) for number, strip in STRIPS.items()
-    }
-    np.testing.assert_allclose(at[4], [0.4, 0.4, 0.2, 0.2, 0.2, 0.1, 0.1])
-    np.testing.assert_allclose(at[2], [0.4, 0.4, 0.4, 0.4, 0.04, 0.04, 0.004])
-    np.testing.assert_allclose(at[6][-2:], 0.0, atol=1e-12)
-    np.testing.assert_allclose(STRIPS[1].announced([0, 8, 39, 40]), [0.0, 0.08, 0.32, 0.4])
-    np.testing.assert_allclose(STRIPS[3].announced([47, 48]), [wave(5, 6), 0.4])
-    np.testing.assert_allclose(STRIPS[5].announced([7, 8]), [0.4, 0.34])
-
-
-def test_the_solution_of_a_strip_shows_the_program():
-    assert "scheduler.step()" in ex.strip_4.solution().text

@@ -1,4 +1,4 @@
-"""The table of libraries: the same schedule in TensorFlow 1, Keras 3, PyTorch and optax.
+"""The table of libraries: the same schedule in PyTorch, Transformers, Keras, TensorFlow, optax.
 
 Every row is data that can be checked, and is: `Version.code` is what a user of that library
 writes, its rates equal `Row.schedule` (up to the step `Version.until`), and `Version.naive` is the
@@ -19,6 +19,7 @@ from course_utils.schedules import (
     cosine,
     cosine_restarts,
     exponential,
+    inverse_sqrt,
     inverse_time,
     join,
     linear_cosine,
@@ -33,8 +34,23 @@ from course_utils.schedules import (
 )
 from course_utils.views.tables import TextTable
 
-LIBRARIES = {"tf1": "TensorFlow 1", "keras3": "Keras 3", "torch": "PyTorch", "optax": "optax"}
+LIBRARIES = {
+    "torch": "PyTorch",
+    "transformers": "Transformers",
+    "keras3": "Keras 3",
+    "optax": "optax",
+    "tf1": "TensorFlow 1",
+}
 """The columns: key and heading."""
+
+PREFIXES = {
+    "torch": "torch.optim.lr_scheduler.",
+    "transformers": "transformers.",
+    "keras3": "keras.optimizers.schedules.",
+    "optax": "optax.",
+    "tf1": "tf.compat.v1.train.",
+}
+"""What the codes leave out; `ReduceLROnPlateau` is in `keras.callbacks`."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +59,7 @@ class Version:
 
     Args:
         code: the expression; `t` is the step in TensorFlow 1, `optimizer` (made with lr=0.1) the
-            optimizer in PyTorch. The prefixes `tf.compat.v1.train.`, `keras.optimizers.schedules.`,
-            `torch.optim.lr_scheduler.` and `optax.` are left out.
+            optimizer in PyTorch. What stands before each name is in `PREFIXES`.
         defaults: the arguments that may be left out, and what they then are.
         until: the first step at which the rate is *not* that of the row; None if there is none.
         naive: the translation that copies the numbers, if there is a tempting one.
@@ -69,7 +84,6 @@ class Row:
         boundary: what happens at the step where something changes.
         past_end: what happens when training goes on past the last step that was planned.
         trap: how to get it wrong, in one or two sentences.
-        formula: LaTeX, without dollar signs; that of `schedule` if not given.
     """
 
     name: str
@@ -78,11 +92,6 @@ class Row:
     boundary: str
     past_end: str
     trap: str
-    formula: str = ""
-
-    def __post_init__(self) -> None:
-        if self.schedule is not None and not self.formula:
-            object.__setattr__(self, "formula", self.schedule.formula)
 
 
 _DECAY = {"staircase": False}
@@ -101,6 +110,7 @@ ROWS: tuple[Row, ...] = (
                 naive="ConstantLR(optimizer)",
                 naive_from=0,
             ),
+            "transformers": Version("get_constant_schedule(optimizer)"),
             "optax": Version("constant_schedule(0.1)"),
         },
         boundary="none",
@@ -209,7 +219,49 @@ ROWS: tuple[Row, ...] = (
         boundary="none: it is smooth",
         past_end="goes on falling, ever more slowly",
         trap="Keras 2's argument `decay` is this with one decay step: per *update*, not per epoch. "
-        "In PyTorch only Adagrad has it (`lr_decay`).",
+        "Keras 3 warns and ignores it: the rate is constant. In PyTorch Adagrad (`lr_decay`) and "
+        "ASGD (`lambd`) have it built in.",
+    ),
+    Row(
+        "inverse square root",
+        inverse_sqrt(0.1, 10),
+        {
+            "torch": Version("LambdaLR(optimizer, lambda t: (1 + t / 10) ** -0.5)"),
+            "transformers": Version(
+                "get_inverse_sqrt_schedule(optimizer, 0, timescale=10)",
+                {"timescale": None},
+                naive="get_inverse_sqrt_schedule(optimizer, 0)",
+                naive_from=1,
+            ),
+        },
+        boundary="none: it is smooth",
+        past_end="goes on falling, ever more slowly",
+        trap="Transformers' `timescale` is the length of the warm-up, or 10,000 if there is none: "
+        "then nothing falls for thousands of updates.",
+    ),
+    Row(
+        "line to 0",
+        polynomial(0.1, 10, end_lr=0.0),
+        {
+            "torch": Version(
+                "LinearLR(optimizer, 1.0, 0.0, total_iters=10)",
+                {"start_factor": 1 / 3, "end_factor": 1.0, "total_iters": 5},
+                naive="LinearLR(optimizer, total_iters=10)",
+                naive_from=0,
+            ),
+            "transformers": Version("get_linear_schedule_with_warmup(optimizer, 0, 10)"),
+            "keras3": Version(
+                "PolynomialDecay(0.1, 10, 0.0)",
+                _POLYNOMIAL,
+                naive="PolynomialDecay(0.1, 10)",
+                naive_from=1,
+            ),
+            "optax": Version("linear_schedule(0.1, 0.0, 10)", {"transition_begin": 0}),
+            "tf1": Version("polynomial_decay(0.1, t, 10, 0.0)", _POLYNOMIAL),
+        },
+        boundary="all: step 10 is the first at 0, so the last of ten updates has a tenth",
+        past_end="stays at 0",
+        trap="PyTorch's `LinearLR` is a warm-up unless told otherwise: it *rises*, from a third.",
     ),
     Row(
         "polynomial",
@@ -221,6 +273,11 @@ ROWS: tuple[Row, ...] = (
                 "LambdaLR(optimizer, lambda t: 0.9 * (1 - min(t / 10, 1)) ** 2 + 0.1)",
                 naive="PolynomialLR(optimizer, total_iters=10, power=2.0)",
                 naive_from=1,
+            ),
+            "transformers": Version(
+                "get_polynomial_decay_schedule_with_warmup(optimizer, 0, 10, lr_end=0.01, "
+                "power=2.0)",
+                {"lr_end": 1e-07, "power": 1.0},
             ),
             "optax": Version("polynomial_schedule(0.1, 0.01, 2, 10)", {"transition_begin": 0}),
         },
@@ -239,8 +296,8 @@ ROWS: tuple[Row, ...] = (
         },
         boundary="step 10 has the end rate, step 11 jumps up",
         past_end="cycles for ever, each peak lower than the last",
-        trap="It does not return to the first rate: the horizon is stretched, so the k-th peak is "
-        "about 1/k of the first.",
+        trap="It does not return to the first rate: the horizon is stretched. With power 1 and end "
+        "rate 0 the k-th peak is about 1/k of the first.",
     ),
     Row(
         "cosine",
@@ -258,14 +315,23 @@ ROWS: tuple[Row, ...] = (
                 naive="CosineAnnealingLR(optimizer, T_max=10, eta_min=0.1)",
                 naive_from=1,
             ),
+            "transformers": Version(
+                "get_cosine_with_min_lr_schedule_with_warmup(optimizer, 0, 10, min_lr_rate=0.1)",
+                {"num_cycles": 0.5, "min_lr": None, "min_lr_rate": None},
+                until=11,
+                naive="get_cosine_with_min_lr_schedule_with_warmup(optimizer, 0, 10, min_lr=0.1)",
+                naive_from=1,
+            ),
             "optax": Version(
                 "cosine_decay_schedule(0.1, 10, alpha=0.1)", {"alpha": 0.0, "exponent": 1.0}
             ),
         },
         boundary="step 10 is the first with the lowest rate",
-        past_end="TensorFlow, Keras, optax: stays. PyTorch: climbs back up, with period 2 T_max",
-        trap="`alpha` is a *fraction* of the first rate, `eta_min` a *rate*. PyTorch's cosine "
-        "climbs again if training outlasts T_max, also when T_max was meant in epochs.",
+        past_end="Keras, optax, TensorFlow: stays. PyTorch, Transformers: climbs back up, with "
+        "period 2 T_max",
+        trap="`alpha` and `min_lr_rate` are *fractions* of the first rate, `eta_min` and `min_lr` "
+        "*rates*. PyTorch's cosine climbs again if training outlasts T_max, also when T_max was "
+        "meant in epochs.",
     ),
     Row(
         "cosine with restarts",
@@ -288,9 +354,9 @@ ROWS: tuple[Row, ...] = (
         boundary="step 10 is the first of the second cycle, at the peak: the lowest rate of a "
         "cycle is never quite 0",
         past_end="restarts for ever; optax: only the cycles that were listed",
-        trap="Cycles grow by 2 in TensorFlow, by 1 in PyTorch unless told. `m_mul` multiplies the "
-        "peak (PyTorch has none). In float32 TensorFlow may restart a step early: "
-        "`cosine_decay_restarts(0.1, t, 1000)` does at step 4,094,999.",
+        trap="Cycles grow by 2 in TensorFlow, by 1 in PyTorch unless told, never in Transformers. "
+        "`m_mul` multiplies the peak (PyTorch has none). In float32 TensorFlow may restart a step "
+        "early: `cosine_decay_restarts(0.1, t, 1000)` does at step 4,094,999.",
     ),
     Row(
         "linear cosine",
@@ -316,38 +382,78 @@ ROWS: tuple[Row, ...] = (
         "new noise at each evaluation, so logging the rate shows another one than was used.",
     ),
     Row(
+        "warm-up, then constant",
+        with_warmup(constant(0.1), 5),
+        {
+            "torch": Version(
+                "LambdaLR(optimizer, lambda t: min(t / 5, 1))",
+                naive="LinearLR(optimizer, total_iters=5)",
+                naive_from=0,
+            ),
+            "transformers": Version("get_constant_schedule_with_warmup(optimizer, 5)"),
+            "optax": Version("linear_schedule(0.0, 0.1, 5)", {"transition_begin": 0}),
+        },
+        boundary="step 5 is the first with the full rate, step 0 has rate 0",
+        past_end="never ends",
+        trap="Rate 0 at step 0 is one lost update, here and in most libraries. PyTorch's "
+        "`LinearLR` starts at a third unless told, and refuses 0.",
+    ),
+    Row(
         "warm-up, then cosine",
-        with_warmup(cosine(0.1, 10), 5, start_factor=0.1),
+        with_warmup(cosine(0.1, 10), 5),
         {
             "keras3": Version(
-                "CosineDecay(0.01, 10, warmup_target=0.1, warmup_steps=5)",
+                "CosineDecay(0.0, 10, warmup_target=0.1, warmup_steps=5)",
                 {"alpha": 0.0, "warmup_target": None, "warmup_steps": 0},
+                naive="CosineDecay(0.0, 15, warmup_target=0.1, warmup_steps=5)",
+                naive_from=6,
             ),
             "torch": Version(
-                "SequentialLR(optimizer, [LinearLR(optimizer, 0.1, total_iters=5), "
+                "SequentialLR(optimizer, [LambdaLR(optimizer, lambda t: t / 5), "
                 "CosineAnnealingLR(optimizer, T_max=10)], milestones=[5])",
                 until=16,
                 naive="SequentialLR(optimizer, [LinearLR(optimizer, total_iters=5), "
                 "CosineAnnealingLR(optimizer, T_max=10)], milestones=[5])",
                 naive_from=0,
             ),
+            "transformers": Version(
+                "get_cosine_schedule_with_warmup(optimizer, 5, 15)",
+                {"num_cycles": 0.5},
+                until=16,
+                naive="get_cosine_schedule_with_warmup(optimizer, 5, 10)",
+                naive_from=6,
+            ),
             "optax": Version(
-                "warmup_cosine_decay_schedule(0.01, 0.1, 5, 15)",
+                "warmup_cosine_decay_schedule(0.0, 0.1, 5, 15)",
                 {"end_value": 0.0, "exponent": 1.0},
-                naive="warmup_cosine_decay_schedule(0.01, 0.1, 5, 10)",
+                naive="warmup_cosine_decay_schedule(0.0, 0.1, 5, 10)",
                 naive_from=6,
             ),
         },
         boundary="all: step 5 is the first of the cosine, at the peak",
-        past_end="Keras, optax: stays. PyTorch: climbs back up",
-        trap="`decay_steps` is *without* the warm-up in Keras, *with* it in optax. PyTorch's "
-        "`LinearLR` starts at a third by default and refuses 0.",
+        past_end="Keras, optax: stays. PyTorch, Transformers: climbs back up",
+        trap="The length is *without* the warm-up in Keras and in PyTorch's `T_max`, *with* it in "
+        "optax and Transformers: copying 10 or 15 from one to the other halves the cosine, or "
+        "makes it half as long again.",
     ),
     Row(
         "warm-up, stable, decay",
         warmup_stable_decay(0.1, 5, 10, 5),
         {
             "torch": Version("LambdaLR(optimizer, lambda t: max(0, min(t / 5, 1, (20 - t) / 5)))"),
+            "transformers": Version(
+                'get_wsd_schedule(optimizer, 5, 5, num_stable_steps=10, decay_type="linear")',
+                {
+                    "num_training_steps": None,
+                    "num_stable_steps": None,
+                    "warmup_type": "linear",
+                    "decay_type": "cosine",
+                    "min_lr_ratio": 0,
+                    "num_cycles": 0.5,
+                },
+                naive="get_wsd_schedule(optimizer, 5, 5, num_training_steps=20)",
+                naive_from=16,
+            ),
             "optax": Version(
                 "join_schedules([linear_schedule(0, 0.1, 5), constant_schedule(0.1), "
                 "linear_schedule(0.1, 0, 5)], [5, 15])"
@@ -356,7 +462,8 @@ ROWS: tuple[Row, ...] = (
         boundary="step 5 is the first with the full rate, step 15 the last",
         past_end="stays at 0",
         trap="A rate of 0 at step 0 wastes one update; a `LambdaLR` without `max(0, ...)` goes "
-        "negative past the end and climbs the loss.",
+        "negative past the end and climbs the loss. Transformers decays along a cosine unless "
+        "told.",
     ),
     Row(
         "triangular (cyclic)",
@@ -400,7 +507,8 @@ ROWS: tuple[Row, ...] = (
             ),
         },
         boundary="PyTorch: peak at step pct_start · total − 1. optax: at step ⌊pct_start · total⌋",
-        past_end="PyTorch: one step of extrapolation, then an error. optax: stays",
+        past_end="PyTorch: one step more, 12,000 times the last planned rate here, then an error. "
+        "optax: stays",
         trap="The optimizer's `lr` is ignored, the momentum is cycled too, and 11 PyTorch steps "
         "are 10 optax transitions. The last rate is the peak / 250,000, in both.",
     ),
@@ -418,8 +526,9 @@ ROWS: tuple[Row, ...] = (
         },
         boundary="step 10 is the first of the second schedule, at *its* step 0",
         past_end="what the last schedule does",
-        trap="The second schedule counts from its own 0. Two PyTorch schedulers on one optimizer "
-        "*without* `SequentialLR` multiply each other's rates.",
+        trap="The second schedule counts from its own 0. Two PyTorch schedulers that are both "
+        "stepped *without* `SequentialLR` multiply each other's rates, if both compute the next "
+        "rate from the last (`ExponentialLR`, `StepLR`); a `LambdaLR` overwrites the other.",
     ),
     Row(
         "reduce on plateau",
@@ -443,8 +552,9 @@ ROWS: tuple[Row, ...] = (
                     "eps": 1e-08,
                 },
             ),
+            "transformers": Version("get_reduce_on_plateau_schedule(optimizer, patience=2)"),
             "optax": Version(
-                "reduce_on_plateau(patience=2)",
+                "contrib.reduce_on_plateau(patience=2)",
                 {
                     "factor": 0.1,
                     "patience": 10,
@@ -462,7 +572,6 @@ ROWS: tuple[Row, ...] = (
         trap="The same `patience` means one epoch more in PyTorch. Its threshold is a *fraction* "
         "of the best, Keras's `min_delta` an absolute difference. It has seen the validation set: "
         "report the test set.",
-        formula=r"\eta \leftarrow \max(\phi\,\eta,\ \eta_{min})",
     ),
 )
 """All rows; steps are updates, the first rate is 0.1, and the horizon 10 or so."""
@@ -485,22 +594,19 @@ def row(name: str) -> Row:
 
 
 def calls(names: Iterable[str] | None = None) -> TextTable:
-    """Return the table of names: formula, and how each library writes the schedule.
+    """Return the table of names: how each library writes the schedule.
 
     Args:
         names: which rows, all by default.
 
     Example:
         >>> print(calls(["exponential"]))
-        | schedule | formula | TensorFlow 1 | Keras 3 | PyTorch | optax |
+        | schedule | PyTorch | Transformers | Keras 3 | optax | TensorFlow 1 |
         ...
     """
     return TextTable(
-        ["schedule", "formula", *LIBRARIES.values()],
-        [
-            [f"**{r.name}**", _math(r.formula), *(_code(r, library) for library in LIBRARIES)]
-            for r in _rows(names)
-        ],
+        ["schedule", *LIBRARIES.values()],
+        [[f"**{r.name}**", *(_code(r, library) for library in LIBRARIES)] for r in _rows(names)],
     )
 
 
@@ -529,7 +635,7 @@ def defaults(names: Iterable[str] | None = None) -> TextTable:
 
     Example:
         >>> print(defaults(["cosine with restarts"]))
-        | schedule | TensorFlow 1 | Keras 3 | PyTorch | optax |
+        | schedule | PyTorch | Transformers | Keras 3 | optax | TensorFlow 1 |
         ...
     """
     body = [[f"**{r.name}**", *(_defaults(r, key) for key in LIBRARIES)] for r in _rows(names)]
@@ -565,13 +671,6 @@ def translations(names: Iterable[str] | None = None) -> TextTable:
 
 def _rows(names: Iterable[str] | None) -> list[Row]:
     return list(ROWS) if names is None else [row(n) for n in validate.sequence("names", names)]
-
-
-def _math(formula: str) -> str:
-    # A bar would end the cell of a Markdown table.
-    return (
-        "$" + formula.replace(r"\left|", r"\left\vert ").replace(r"\right|", r"\right\vert ") + "$"
-    )
 
 
 def _code(r: Row, library: str) -> str:

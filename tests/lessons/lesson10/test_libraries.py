@@ -12,8 +12,14 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from course_utils.lessons.lesson03 import libraries
-from course_utils.schedules import ReduceOnPlateau, inverse_time, noisy_linear_cosine
+from course_utils.lessons.lesson10 import libraries
+from course_utils.schedules import (
+    ReduceOnPlateau,
+    cosine,
+    inverse_time,
+    noisy_linear_cosine,
+    with_warmup,
+)
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "libraries.json"
 RECORD = json.loads(GOLDEN.read_text(encoding="utf-8"))
@@ -118,8 +124,17 @@ def test_all_of_tensorflow_1_and_of_keras_3_is_in_the_table():
 def test_names_are_unique_and_no_cell_is_empty():
     assert len({row.name for row in libraries.ROWS}) == len(libraries.ROWS)
     for row in libraries.ROWS:
-        assert row.boundary and row.past_end and row.trap and row.formula and row.versions
+        assert row.boundary and row.past_end and row.trap and row.versions
         assert set(row.versions) <= set(libraries.LIBRARIES)
+
+
+def test_the_copied_numbers_of_the_lessons_figure_are_the_libraries_own():
+    rows = RECORD["rows"]["warm-up, then cosine"]
+    for library, length in (("optax", 5), ("keras3", 15)):
+        drawn = with_warmup(cosine(0.1, length), 5).rates(STEPS)
+        np.testing.assert_allclose(rows[library]["naive_rates"], drawn, atol=TOLERANCE)
+    climbing = rows["transformers"]["rates"]
+    assert climbing[15] == pytest.approx(0, abs=TOLERANCE) and climbing[20] > 0.04
 
 
 # The numbers in the column "trap"
@@ -158,6 +173,39 @@ def test_two_schedulers_on_one_optimizer_multiply():
     for scheduler in both:
         scheduler.step()
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 * 0.5 * 0.1)
+
+
+def test_a_scheduler_that_computes_from_the_first_rate_overwrites_the_other():
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    both = [
+        lr_scheduler.ExponentialLR(optimizer, 0.9),
+        lr_scheduler.LambdaLR(optimizer, lambda t: 0.5),
+    ]
+    for _ in range(2):
+        optimizer.step()
+        for scheduler in both:
+            scheduler.step()
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05)
+
+
+def test_asgd_decays_in_inverse_time():
+    weight = torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.ASGD([weight], lr=0.1, lambd=0.5, alpha=1.0)
+    moved = []
+    for _ in range(4):
+        weight.data.zero_()  # lambd also shrinks the weight
+        weight.grad = torch.ones(1)
+        optimizer.step()
+        moved.append(-weight.item())
+    expected = [0.1 / (1 + 0.5 * 0.1 * max(0, t)) for t in (0, 1, 2, 3)]  # ASGD's own count
+    np.testing.assert_allclose(moved, expected, rtol=1e-6)
+
+
+def test_the_step_after_the_last_of_one_cycle():
+    used = torch_rates(
+        "OneCycleLR(optimizer, 0.1, total_steps=11, pct_start=4 / 11)", libraries.row("one cycle")
+    )
+    assert used[11] / used[10] == pytest.approx(12_000, rel=0.05)
 
 
 def test_one_cycle_replaces_the_rate_and_moves_the_momentum():

@@ -1,0 +1,105 @@
+"""The task that the broken programs train on: digits, a small network, and a flight recorder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from course_utils import sampling
+from course_utils.experiments.datasets import Data, digits
+from course_utils.experiments.models import mlp
+from course_utils.experiments.recorder import record_rates
+
+EPOCHS, BATCH = 30, 32
+UPDATES = 31
+"""In one epoch: 1000 digits in batches of 32; the 8 digits that are left over wait."""
+HIDDEN = (32,)
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+def data() -> Data:
+    """Return 1000 digits for training, of which 10 % have had their label drawn anew.
+
+    >>> data().name
+    'digits, label noise 0.1'
+    """
+    return digits().with_label_noise(0.1)
+
+
+class Task:
+    """A network 64-32-10 and its digits; the rate of each update is recorded as it runs.
+
+    Args:
+        seed: of the first weights and of the batches, those of `sweep` with the same seed.
+
+    Example:
+        >>> task = Task(seed=0)
+        >>> optimizer = torch.optim.SGD(task.model.parameters(), lr=0.1)
+        >>> for batch in task.batches():
+        ...     task.update(optimizer, batch)
+        >>> len(task.rates), set(task.rates.tolist())
+        (31, {0.1})
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        train = data().train
+        self.x, self.y = torch.tensor(train.inputs()).float(), torch.tensor(train.y)
+        self.model, self.seed = mlp((64, *HIDDEN, 10), seed=seed), seed
+        self._epoch = 0
+        self._watched: list[torch.optim.Optimizer] = []
+        self._logs = []
+        self._recorders = ExitStack()
+
+    def batches(self, size: int = BATCH) -> Iterator[Batch]:
+        """Yield the batches of one epoch; with a smaller size, each of the 31 in parts."""
+        order = sampling.epoch_batches(len(self.y), BATCH, self._epoch, self.seed)
+        self._epoch += 1
+        yield from zip(self.x[order].reshape(-1, size, 64), self.y[order].reshape(-1, size))
+
+    def backward(self, batch: Batch, share: float = 1.0) -> None:
+        """Add the gradient of `share` times the mean loss of a batch."""
+        x, y = batch
+        (share * functional.cross_entropy(self.model(x), y)).backward()
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Make the update, with a recorder on, and forget the gradient."""
+        if optimizer not in self._watched:
+            self._watched.append(optimizer)
+            self._logs.append(self._recorders.enter_context(record_rates(optimizer)))
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def update(self, optimizer: torch.optim.Optimizer, batch: Batch) -> None:
+        """Make one update from one batch."""
+        self.backward(batch)
+        self.step(optimizer)
+
+    @property
+    def rates(self) -> np.ndarray:
+        """The rate of each update so far, whichever optimizer made it, (T,)."""
+        return np.concatenate([log.lr for log in self._logs])
+
+
+def fly(program: Callable[[Task], None], seed: int = 0) -> Task:
+    """Run a program on a new `Task` and return that, trained and with the rates that ran.
+
+    PyTorch warns in one of the eight cases (a scheduler stepped before the optimizer). The warning
+    is muted here, as it is in many notebooks.
+
+    Example:
+        >>> from course_utils.lessons.lesson10 import broken_programs
+        >>> task = fly(broken_programs.plotted_before_training)
+        >>> len(task.rates), set(task.rates.tolist())
+        (930, {0.125})
+    """
+    task = Task(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program(task)
+    return task
