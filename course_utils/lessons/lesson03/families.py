@@ -26,7 +26,7 @@ from course_utils.schedules import Schedule
 ENDS = (0.001, 0.03, 0.1, 0.3)
 CHOOSE, JUDGE = range(8), range(100, 116)
 NOISY = "noisy linear cosine"
-NAMES = ("constant", *SHAPES, NOISY)
+NAMES = (*SHAPES, NOISY)
 
 
 def _wrong_digits(seed: int, examples: int) -> Data:

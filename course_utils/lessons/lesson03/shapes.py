@@ -30,10 +30,13 @@ def _restarts(lr: float, end: float, steps: int) -> Schedule:
 
 def _linear_cosine(lr: float, end: float, steps: int) -> Schedule:
     """The family goes from (1 + beta) times its rate to beta times that: from lr to end · lr."""
+    if end == 1:
+        return schedules.constant(lr)
     return schedules.linear_cosine(lr * (1 - end), steps, beta=end / (1 - end))
 
 
 SHAPES: dict[str, Shape] = {
+    "constant": lambda lr, end, T: schedules.constant(lr),
     "piecewise constant": _piecewise,
     "exponential": lambda lr, end, T: schedules.exponential(lr, T, end),
     "inverse time": lambda lr, end, T: schedules.inverse_time(lr, T, 1 / end - 1),
@@ -46,4 +49,4 @@ SHAPES: dict[str, Shape] = {
     "hold, then linear": _hold,
     "linear cosine": _linear_cosine,
 }
-"""By name. Three need an end that is greater than 0."""
+"""By name. The end is above 0 and at most 1; a constant rate ignores it."""

@@ -1,14 +1,11 @@
 """Every checker of lesson 3 accepts its solution, knows its stub, and explains typical mistakes."""
 
-import math
-
 import numpy as np
 import pytest
 from exercise_table import check_lesson
 
 from course_utils.lessons.lesson03 import exercises as ex
-from course_utils.lessons.lesson03.broken_programs import BATCHES, STRIPS, record
-from course_utils.schedules import constant, cosine, exponential, natural_exponential
+from course_utils.schedules import cosine
 
 
 def alpha_as_a_rate(t, lr, decay_steps, alpha):
@@ -80,11 +77,23 @@ def backwards(t, boundaries, values):
     return ex.my_piecewise(t, boundaries, values[::-1])
 
 
-def strip_answers(right):
-    return {letter: f"'{letter}': then" for letter in "ABCDEFG" if letter != right} | {
-        "H": "one of",
-        3: "one of",
-    }
+def each(choose):
+    """A wrong way to choose the row; the rest is right."""
+    return lambda ca, ja, cb, jb: ja[choose(ca, ja)] - jb[choose(cb, jb)]
+
+
+def of_a(ca, ja, cb, jb):
+    row = ca.mean(axis=1).argmin()
+    return ja[row] - jb[row]
+
+
+def of_the_choosers(ca, ja, cb, jb):
+    return ca[ca.mean(axis=1).argmin()] - cb[cb.mean(axis=1).argmin()]
+
+
+def unpaired(ca, ja, cb, jb):
+    a, b = ja[ca.mean(axis=1).argmin()], jb[cb.mean(axis=1).argmin()]
+    return np.sort(a) - np.sort(b)
 
 
 def bent(function, at):
@@ -101,13 +110,8 @@ WRONG = {
         0.02: "half",
     },
     "decay_or_not": {"A": "slows the run down", "c": "logarithmic", "D": "one of", 2: "one of"},
-    "where_it_freezes": {
-        -1: "infinite sum",
-        5: "does move",
-        4.88: "one step",
-        3.8: "slope falls",
-        0: "multiplied",
-    },
+    "cosine_against_constant": {"A": "pays twice", "c": "the least", "D": "one of"},
+    "where_it_freezes": {"A": "add up to 0.1", "B": "not come that far", 3.9: "one of"},
     "keras_decay": {
         1: "first update",
         0.5: "million",
@@ -115,7 +119,7 @@ WRONG = {
         0.9062: "subtracts",
         0.1: "divide",
     },
-    "restarts": {"A": "paired", "B": "measurable", "yes": "one of"},
+    "which_shape": {"A": "one task", "C": "floor", "yes": "one of"},
     "write_cosine": {
         alpha_as_a_rate: "fraction",
         climbs_back: "climbs back",
@@ -128,7 +132,7 @@ WRONG = {
         warmup_plus_one: "one step early",
         warmup_not_shifted: "t − W",
         warmup_climbs_back: "stay at 0",
-        warmup_within_the_budget: "D steps",
+        warmup_within_the_budget: "of D = 100 steps",
         warmup_from_a_third: "must be 0",
     },
     "fix_boundary": {
@@ -142,14 +146,9 @@ WRONG = {
         0.96**62: "root",
         0.96 / 62: "dividing",
         1 - 0.04 / 62: "exact",
+        0.9993: "rounded",
+        0.9994: "rounded",
         1.0: "62 times",
-    },
-    "natural_rate": {
-        0.96: "0.38",
-        0.04: "close",
-        math.log(0.96): "sign",
-        math.exp(-0.96): "direction",
-        1: "solve",
     },
     "area_of_a_cosine": {
         465: "constant",
@@ -159,33 +158,28 @@ WRONG = {
         296.06: "quarter",
         100: "half cosine",
     },
-    "choose_schedule": {
-        (lambda: 0.3): "Schedule",
-        (lambda: constant(0.3)): "constant",
-        (lambda: natural_exponential(0.5, 62, 0.96)): "stops before",
-        (lambda: cosine(0.4, 3100)): "hardly decays",
-        (lambda: cosine(1e6, 310)): "diverged",
+    "paired": {
+        each(lambda choose, judge: judge.mean(axis=1).argmin()): "lucky",
+        each(lambda choose, judge: choose.mean(axis=1).argmax()): "worst",
+        of_a: "one rate",
+        of_the_choosers: "Judge on others",
+        unpaired: "sorted",
+        (lambda *tables: ex.my_paired(*tables).mean()): "mean",
+        (lambda ca, ja, cb, jb: ex.my_paired(cb, jb, ca, ja)): "b minus a",
+        (lambda ca, ja, cb, jb: ja - jb): "one difference per seed",
     },
-    "strip_1": strip_answers("B"),
-    "strip_2": strip_answers("F"),
-    "strip_3": strip_answers("D"),
-    "strip_4": strip_answers("A"),
-    "strip_5": strip_answers("E"),
-    "strip_6": strip_answers("C"),
 }
 
 # Nearly right, and wrong still: on each side of each threshold.
 NEAR = {
     "half_the_rate": (0.0137, 0.0120),
-    "where_it_freezes": (3.95, 3.88),
-    "keras_decay": (0.915, 0.9135),
-    "write_cosine": tuple(bent(ex.my_cosine, t) for t in (0, 25, 50, 100, 150, 200)),
+    "keras_decay": (0.9195, 0.909),
+    "write_cosine": tuple(bent(ex.my_cosine, t) for t in (0, 25, 50, 75, 100, 150, 200)),
     "write_warmup": tuple(bent(ex.my_warmup, t) for t in (0, 1, 5, 9, 10, 11, 60, 110, 130)),
     "fix_boundary": tuple(bent(ex.my_piecewise, t) for t in (0, 100, 101, 200, 201)),
     "gamma_per_update": (0.99935, 0.99933),
-    "natural_rate": (0.0412, 0.0405),
     "area_of_a_cosine": (235.5, 230),
-    "choose_schedule": (lambda: exponential(0.4, 310, 0.27),),  # better by 1.6 standard errors
+    "paired": (lambda *tables: ex.my_paired(*tables) + [0, 0, 2e-6, 0],),
 }
 
 
@@ -202,46 +196,16 @@ def test_alpha_added_on_top_is_told_where_the_rate_starts():
     assert "step 0" in ex.write_cosine.check(alpha_added).message
 
 
-# What the wrong programs must use, epoch by epoch, derived by hand from PyTorch's documentation.
-def wave(epoch, half_period):
-    return 0.2 * (1 + math.cos(math.pi * epoch / half_period))
+def test_single_precision_is_precise_enough():
+    def in_float32(t, lr, decay_steps, alpha):
+        return np.float32(ex.my_cosine(t, lr, decay_steps, alpha))
+
+    assert ex.write_cosine.check(in_float32).status == "correct"
+    assert ex.keras_decay.check(0.91).status == "correct"
 
 
-def late(epoch):
-    if epoch == 0:
-        return 0.4
-    return 0.4 * (epoch - 1) / 5 if epoch <= 5 else 0.2 * (1 + math.cos(math.pi * (epoch - 6) / 25))
-
-
-USED = {
-    1: lambda step: late(step // BATCHES),
-    2: lambda step: 0.4,
-    3: lambda step: wave(step // BATCHES, 6),
-    4: lambda step: 0.1,
-    5: lambda step: 0.4 * 0.85**step,
-    6: lambda step: wave(step // BATCHES, 20),
-}
-
-
-@pytest.mark.parametrize("number", STRIPS)
-def test_a_wrong_program_runs_to_its_end_and_uses_the_rates_of_its_mistake(number):
-    run = record(STRIPS[number].program)
-    assert run.steps == 30 * BATCHES and not run.diverged
-    np.testing.assert_allclose(run.lr, [USED[number](t) for t in range(run.steps)], atol=1e-12)
-    assert np.abs(run.lr - STRIPS[number].announced(np.arange(run.steps))).max() > 0.1
-
-
-def test_the_announced_schedules_are_what_the_words_say():
-    at = {
-        number: strip.announced([0, 79, 80, 119, 120, 160, 239]) for number, strip in STRIPS.items()
-    }
-    np.testing.assert_allclose(at[4], [0.4, 0.4, 0.2, 0.2, 0.2, 0.1, 0.1])
-    np.testing.assert_allclose(at[2], [0.4, 0.4, 0.4, 0.4, 0.04, 0.04, 0.004])
-    np.testing.assert_allclose(at[6][-2:], 0.0, atol=1e-12)
-    np.testing.assert_allclose(STRIPS[1].announced([0, 8, 39, 40]), [0.0, 0.08, 0.32, 0.4])
-    np.testing.assert_allclose(STRIPS[3].announced([47, 48]), [wave(5, 6), 0.4])
-    np.testing.assert_allclose(STRIPS[5].announced([7, 8]), [0.4, 0.34])
-
-
-def test_the_solution_of_a_strip_shows_the_program():
-    assert "scheduler.step()" in ex.strip_4.solution().text
+def test_a_wrong_rate_is_told_with_the_digits_in_which_it_differs():
+    for function, question in ((ex.my_cosine, ex.write_cosine), (ex.my_warmup, ex.write_warmup)):
+        message = question.check(bent(function, 50 if question is ex.write_cosine else 60)).message
+        wanted, got = message.split("must be ")[1].split(":")[0].split(", got ")
+        assert wanted != got
