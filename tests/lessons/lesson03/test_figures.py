@@ -41,7 +41,7 @@ def test_each_column_has_its_rates_under_its_losses():
 
 
 def test_who_watches_is_drawn_on_two_axes():
-    shown = figures.watching([([2.0, 1.0], [0.5, 0.1]), ([2.0, 2.0], [0.5, 0.5])], "Two", "Two.")
+    shown = figures.watching([([2.0, 1.0], [0.5, 0.1]), ([2.0, 2.0], [0.05, 0.05])], "Two", "Two.")
     axes = shown.figure.axes
     assert len(axes) == 4 and axes[2].get_ylim() == axes[3].get_ylim()
     assert axes[2].lines[0].get_ydata().tolist() == [0.5, 0.1]
