@@ -69,7 +69,7 @@ def complaints(name: str, source: str) -> list[str]:
             if ORDER.index(folder(target)) > ORDER.index(folder(name)):
                 found.append(f"imports {target}, which is further down than {folder(name)}")
             mine, other = (n.split(".")[1] if n.count(".") else "" for n in (name, target))
-            if folder(name) == folder(target) == "lessons" and "" != mine != other:
+            if folder(name) == folder(target) == "lessons" and mine not in ("", "appendix", other):
                 found.append(f"imports {target}, of another lesson")
         elif folder(name) == "root" and top not in {"numpy", *sys.stdlib_module_names}:
             if (name, top) != ("schedule", "torch"):  # to_torch, when it is called
@@ -98,6 +98,7 @@ def test_imports_go_up_and_nothing_is_printed(path: Path) -> None:
         ("views.curves", "from course_utils.course import claims"),
         ("course.progress", "from course_utils import lessons"),
         ("lessons.lesson03.figures", "from course_utils.lessons.lesson04 import race"),
+        ("lessons.lesson03.figures", "from course_utils.lessons.appendix import verdicts"),
         ("views.curves", "import matplotlib.pyplot as plt"),
         ("views.curves", "from matplotlib import pyplot"),
         ("views.curves", "from numpy import *"),
@@ -147,7 +148,6 @@ def test_the_root_loads_nothing_but_numpy() -> None:
 ROOT_LIMIT = 2_370  # the aim is 2,000 (design); this is where it stands, and only goes down
 LONGEST = 400
 LONGER = {  # until the issue that rewrites it; one that has become shorter leaves the list
-    "course.claims": "the articles' statements, which move to the appendix A",
     "experiments.search": "two searches and their figures, to be replaced by a library",
     "lessons.lesson02.exercises": "rewritten with lesson 02",
     "lessons.lesson03.exercises": "rewritten with lesson 03",

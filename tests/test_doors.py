@@ -8,12 +8,12 @@ import warnings
 import pytest
 from test_bad_input import spoiled
 
-from course_utils.course import claims, ledger_browser
 from course_utils.experiments import audit, cifar100, cifar_files, cifar_runs, files, table
 from course_utils.experiments.datasets import Data, Split, digits
 from course_utils.experiments.models import mlp
 from course_utils.experiments.sweep import sweep
 from course_utils.experiments.training import train
+from course_utils.lessons.appendix import verdicts
 from course_utils.run import Run
 from course_utils.views import controls, curves, paths, rates, subplots
 
@@ -37,9 +37,7 @@ DOORS = [
     (cifar_files.write_synthetic, {"folder": "s", "n_train": 1, "n_test": 1}, ["folder"]),
     (cifar_files.read, {"folder": "s"}, None),
     (cifar_runs.select, {"results": []}, ["results"]),
-    (claims.ledger, {"folder": "."}, None),
-    (claims.untreated, {"folder": "."}, None),
-    (ledger_browser.missing_lessons, {"folder": "."}, None),
+    (verdicts.sections, {"folder": "."}, None),
     (Split, {"x": [[0.0]], "y": [0], "mean": (0.0,), "std": (1.0,)}, None),
     (Data, {"train": DATA.train, "validation": None, "test": DATA.test, "name": "x",
             "classes": 10, "class_names": ()}, ["class_names", "train", "test"]),

@@ -1,21 +1,14 @@
-r"""The reference pages of the course: a cheat sheet, the sources corrected, a glossary.
+r"""The cheat sheet, generated from the package, so that it cannot say anything else than the code.
 
-The cheat sheet is generated from the package, so that it cannot say anything else than the code:
-formulas of schedules are their `formula`, those of update rules stand in their docstrings, and
-default values are read from the signatures. The corrections and the glossary are small tables
-(`corrections.csv`, `glossary.csv`).
+Formulas of schedules are their `formula`, those of update rules stand in their docstrings, and
+default values are read from the signatures.
 """
 
 from __future__ import annotations
 
-import csv
 import inspect
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 
 from course_utils import optimizers, schedules, validate
-from course_utils.course import claims
 from course_utils.schedules import Schedule
 from course_utils.views.tables import Page, TextTable
 
@@ -108,105 +101,6 @@ _NUMBERS = (
     ("spacing of a first grid of rates", "a factor of 3, on a logarithmic axis"),
     ("Keras `l2(x)` in PyTorch", "`weight_decay=2*x`, and for kernels only"),
 )
-
-
-@dataclass(frozen=True)
-class Term:
-    """One line of the glossary.
-
-    Args:
-        english: the term of this course.
-        chinese: in simplified characters.
-        lesson: the number of the lesson where it matters first.
-    """
-
-    english: str
-    chinese: str
-    lesson: int
-
-
-@cache
-def terms() -> tuple[Term, ...]:
-    """Return the glossary English – 简体中文, in the order of the lessons.
-
-    Example:
-        >>> terms()[0]
-        Term(english='learning rate (step size)', chinese='学习率(步长)', lesson=1)
-    """
-    return tuple(Term(r["english"], r["chinese"], int(r["lesson"])) for r in _rows("glossary.csv"))
-
-
-def glossary() -> Page:
-    """Return the glossary as a page, two terms per line.
-
-    Example:
-        >>> len(glossary().tables[0].rows) == (len(terms()) + 1) // 2
-        True
-    """
-    known = terms()
-    half = (len(known) + 1) // 2
-    right = [*known[half:], Term("", "", 0)]
-    rows = [
-        (a.english, a.chinese, str(a.lesson), b.english, b.chinese, str(b.lesson or ""))
-        for a, b in zip(known[:half], right)
-    ]
-    columns = ("English", "简体中文", "lesson")
-    return Page("Glossary", (TextTable(columns + columns, rows),))
-
-
-@dataclass(frozen=True)
-class Correction:
-    """What is true instead of what a source says.
-
-    Args:
-        ids: rows of the claims table.
-        correction: what is true.
-        reference: where to read it, "" where the lessons themselves are the evidence.
-    """
-
-    ids: tuple[str, ...]
-    correction: str
-    reference: str
-
-
-@cache
-def corrections() -> tuple[Correction, ...]:
-    """Return the statements of the sources that mislead, with what is true instead.
-
-    Example:
-        >>> corrections()[0].ids
-        ('000-C6',)
-    """
-    return tuple(
-        Correction(tuple(row["ids"].split()), row["correction"], row["reference"])
-        for row in _rows("corrections.csv")
-    )
-
-
-def corrected(source: str | None = None) -> Page:
-    """Return the corrections as a page: the statement, what is true, where to read it.
-
-    Args:
-        source: a key of `claims.SOURCES`, or None for all.
-
-    Example:
-        >>> corrected("002").tables[0].rows[0][0]
-        '002-C5'
-    """
-    if source is not None:
-        validate.one_of("source", source, claims.SOURCES)
-    rows = [
-        (", ".join(row.ids), claims.get(row.ids[0]).statement, row.correction, row.reference)
-        for row in sorted(corrections(), key=lambda row: row.ids)
-        if source in (None, row.ids[0][:3])
-    ]
-    columns = ("row", "what the source says", "what is true", "reference")
-    return Page("Where the sources mislead", (TextTable(columns, rows),))
-
-
-def _rows(file: str) -> list[dict[str, str]]:
-    text = resources.files("course_utils.course").joinpath(file).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
 
 
 def _rule(name: str) -> tuple[str, str, str]:

@@ -1,22 +1,19 @@
-"""Claims on trial: the verdict boxes of the lessons and the ledger that they fill.
+"""Claims on trial: the statements of the articles, and the verdict boxes of the lessons.
 
-Five popular articles on the learning rate (`SOURCES`) make the claims, code examples, formulas,
-printed tables, figures and lists of `claims.csv`. A lesson measures something and hands the
-outcome to `trial`; the verdict follows from the measured booleans and is never typed. Each box
-carries a machine-readable record in the notebook's output, and `ledger` reads those records back,
-so that the ledger reports what the notebooks really measured.
+Five popular articles on the learning rate make the claims, code examples, formulas, printed tables,
+figures and lists of `claims.csv`. A lesson measures something and hands the outcome to `trial`; the
+verdict follows from the measured booleans and is never typed. All verdicts are in the appendix
+(`lessons.appendix`); each box carries a record in the notebook's output, and a test compares.
 """
 
 from __future__ import annotations
 
 import csv
-import json
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from course_utils import validate
@@ -24,15 +21,6 @@ from course_utils.views import tables
 
 MIME = "application/vnd.learning-rate-course.claim+json"
 """The MIME type of the record that every box leaves in the notebook."""
-
-SOURCES = {
-    "000": "an article on the value, the scheduling and the size of the learning rate, with Keras",
-    "001": "an article on ten ways of decaying the learning rate, with TensorFlow 1",
-    "002": "an article on gradient descent on (w + 1)² at three learning rates, with TensorFlow 2",
-    "003": "study notes on adaptive learning rates, after lectures by Hung-yi Lee",
-    "004": "an article on choosing a learning rate for deep networks, with PyTorch",
-}
-"""The five articles, by the first part of an id."""
 
 KINDS = {
     "C": "claim",
@@ -49,7 +37,7 @@ REBUILT, NOTED = "rebuilt", "noted"
 
 # The symbol beside the word, and a color that can be seen on white and on black paper (at least
 # 3 to 1): the colors of JupyterLab's own themes for warnings and borders are too pale on white.
-_STYLES = {
+STYLES = {
     HOLDS: ("✔", "#009e73"),
     ONLY_IF: ("◐", "#b87a00"),
     REFUTED: ("✘", "#d55e00"),
@@ -64,23 +52,21 @@ class Claim:
     """One row of the table: what an article says, in our words and without a verdict.
 
     Args:
-        id: the source, a letter of `KINDS` and a number, such as "002-C5".
+        id: the article, a letter of `KINDS` and a number, such as "002-C5".
         statement: one sentence that can be understood without the article.
-        lessons: the numbers (1 to 7) of the lessons that may treat the row.
 
     Example:
         >>> claim = get("002-T2")
-        >>> claim.source, claim.kind, claim.lessons
-        ('002', 'T', (2,))
+        >>> claim.source, claim.kind
+        ('002', 'T')
     """
 
     id: str
     statement: str
-    lessons: tuple[int, ...]
 
     @property
     def source(self) -> str:
-        """The number of the article, a key of `SOURCES`."""
+        """The number of the article, such as "002"."""
         return self.id[:3]
 
     @property
@@ -90,13 +76,15 @@ class Claim:
 
 
 @cache
-def _table() -> dict[str, Claim]:
-    """All rows by id, read from the package data at the first use."""
+def table() -> dict[str, Claim]:
+    """Return all rows by id, in the order of the articles.
+
+    Example:
+        >>> len(table()), list(table())[0]
+        (171, '000-C1')
+    """
     text = resources.files("course_utils.course").joinpath("claims.csv").read_text(encoding="utf-8")
-    return {
-        row["id"]: Claim(row["id"], row["statement"], tuple(map(int, row["lessons"].split())))
-        for row in csv.DictReader(text.splitlines())
-    }
+    return {row["id"]: Claim(**row) for row in csv.DictReader(text.splitlines())}
 
 
 def get(id: str) -> Claim:
@@ -109,32 +97,26 @@ def get(id: str) -> Claim:
         >>> get("000-C16").statement
         'With a learning rate that is too small the model converges extremely slowly.'
     """
-    rows = _table()
+    rows = table()
     if not isinstance(id, str) or id not in rows:
         raise ValueError(f"id must be one of the {len(rows)} ids of the claims table, got {id!r}")
     return rows[id]
 
 
-def table(lesson: int | None = None, kind: str | None = None) -> list[Claim]:
-    """Return the rows of one lesson, of one kind, of both, or all of them, in order.
+def decide(as_stated: bool, under_condition: bool = False) -> str:
+    """Return the verdict that two measurements give.
 
     Args:
-        lesson: a lesson number from 1 to 7, or None for all.
-        kind: a key of `KINDS`, or None for all.
+        as_stated: whether the measurement agrees with the claim as the article makes it.
+        under_condition: whether it agrees under a condition that the article does not name.
 
     Example:
-        >>> [claim.id for claim in table(lesson=2, kind="T")]
-        ['002-T1', '002-T2']
+        >>> decide(True), decide(False, True), decide(False)
+        ('holds', 'holds only if', 'refuted')
     """
-    if lesson is not None:
-        lesson = int(validate.between("lesson", validate.integer("lesson", lesson), 1, 7))
-    if kind is not None:
-        validate.one_of("kind", kind, KINDS)
-    return [
-        claim
-        for claim in _table().values()
-        if lesson in (None, *claim.lessons) and kind in (None, claim.kind)
-    ]
+    if validate.boolean("as_stated", as_stated):
+        return HOLDS
+    return ONLY_IF if validate.boolean("under_condition", under_condition) else REFUTED
 
 
 @dataclass(frozen=True)
@@ -187,7 +169,7 @@ class Verdict:
         return self.entries[0].evidence
 
     def __repr__(self) -> str:
-        symbol = _STYLES[self.verdict][0]
+        symbol = STYLES[self.verdict][0]
         lines = [f"{entry.id}  {get(entry.id).statement}" for entry in self.entries]
         if self.evidence:
             lines.append(f"{self._label}: {self.evidence}")
@@ -199,7 +181,7 @@ class Verdict:
         return "Note" if self.verdict in (REBUILT, NOTED) else "Measured"
 
     def _repr_html_(self) -> str:
-        symbol, color = _STYLES[self.verdict]
+        symbol, color = STYLES[self.verdict]
         lines = [
             f"<div><b>{entry.id}</b>&ensp;<i>{tables.inline(get(entry.id).statement)}</i></div>"
             for entry in self.entries
@@ -258,11 +240,8 @@ def trial(
             raise TypeError(f"only_if must be a pair (text, bool), got {only_if!r}")
         condition = _text("only_if[0]", only_if[0])
         under_condition = validate.boolean("only_if[1]", only_if[1])
-    if as_stated:
-        return _box([id], HOLDS, evidence)
-    if under_condition:
-        return _box([id], ONLY_IF, evidence, condition)
-    return _box([id], REFUTED, evidence)
+    verdict = decide(as_stated, under_condition)
+    return _box([id], verdict, evidence, condition if verdict == ONLY_IF else "")
 
 
 def rebuilt(*ids: str, note: str = "") -> Verdict:
@@ -300,109 +279,6 @@ def noted(id: str, text: str) -> Verdict:
     """
     _of_kind("noted", get(id), "CL")
     return _box([id], NOTED, _text("text", text))
-
-
-@dataclass(frozen=True)
-class Treatment:
-    """One row of the ledger: the claim, the lesson that treated it, and what it found.
-
-    Args:
-        claim: the row of the claims table.
-        lesson: the number of the lesson.
-        entry: the record found in the lesson's stored output.
-    """
-
-    claim: Claim
-    lesson: int
-    entry: Entry
-
-
-class Ledger(list):
-    """A list of `Treatment`s that shows itself as a table."""
-
-    def __repr__(self) -> str:
-        return "\n".join(
-            f"{row.claim.id:8} lesson {row.lesson:02}  {_STYLES[row.entry.verdict][0]} "
-            f"{row.entry.summary}"
-            for row in self
-        )
-
-    def _repr_html_(self) -> str:
-        columns = ("id", "statement", "lesson", "verdict", "evidence")
-        rows = (
-            (
-                row.claim.id,
-                row.claim.statement,
-                f"{row.lesson:02}",
-                f"{_STYLES[row.entry.verdict][0]} {row.entry.summary}",
-                row.entry.evidence,
-            )
-            for row in self
-        )
-        return tables.html(columns, rows)
-
-
-def ledger(folder: str | Path) -> Ledger:
-    """Return what the notebooks of a folder found, read from their stored outputs.
-
-    Args:
-        folder: a folder of notebooks named NN_title.ipynb, NN being the lesson.
-
-    Returns:
-        One row per claim and lesson, in the order of the claims table.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as empty:
-        ...     len(ledger(empty))
-        0
-    """
-    order = {id: number for number, id in enumerate(_table())}
-    found = {
-        (row["id"], lesson): Treatment(get(row["id"]), lesson, Entry(**row))
-        for lesson, path in _notebooks(folder)
-        for row in _records(path)
-    }
-    return Ledger(sorted(found.values(), key=lambda row: (order[row.claim.id], row.lesson)))
-
-
-def untreated(folder: str | Path) -> list[str]:
-    """Return the ids of all rows that no notebook of the folder has treated.
-
-    Args:
-        folder: as for `ledger`.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as empty:
-        ...     len(untreated(empty)) == len(table())
-        True
-    """
-    treated = {row.claim.id for row in ledger(folder)}
-    return [claim.id for claim in table() if claim.id not in treated]
-
-
-def _notebooks(folder: str | Path) -> list[tuple[int, Path]]:
-    """The lessons in a folder: (number, path), in order."""
-    folder = validate.path("folder", folder)
-    if not folder.is_dir():
-        raise ValueError(f"folder must be an existing folder of notebooks, got {str(folder)!r}")
-    return [(int(path.name[:2]), path) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
-
-
-def _records(path: Path) -> Iterator[dict[str, str]]:
-    """The records of all boxes in the stored outputs of one notebook."""
-    try:
-        cells = list(json.loads(path.read_text(encoding="utf-8"))["cells"])
-    except (ValueError, LookupError, TypeError) as error:  # empty, half merged, an old format
-        told = f"{type(error).__name__}: {error}"
-        raise ValueError(f"{path.name} cannot be read as a notebook ({told})") from None
-    for cell in cells:
-        for output in cell.get("outputs", ()):
-            for row in output.get("data", {}).get(MIME, {}).get("rows", ()):
-                if row.get("id") not in _table() or row.get("verdict") not in _STYLES:
-                    raise ValueError(f"{path.name} holds an unknown claim record: {row!r}")
-                yield row
 
 
 def _box(ids: Iterable[str], verdict: str, evidence: str, condition: str = "") -> Verdict:

@@ -1,4 +1,4 @@
-"""The reference pages say what the code does, cover everything, and are well formed."""
+"""The cheat sheet says what the code does, covers everything, and is well formed."""
 
 import inspect
 import re
@@ -7,26 +7,18 @@ import numpy as np
 import pytest
 
 from course_utils import optimizers, schedules
-from course_utils.course import cheat_sheet, claims
-
-PAGES = {
-    "sheet": cheat_sheet.cheat_sheet,
-    "glossary": cheat_sheet.glossary,
-    "corrections": cheat_sheet.corrected,
-}
+from course_utils.course import cheat_sheet
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_tables_are_well_formed(name):
-    for table in PAGES[name]().tables:
+def test_tables_are_well_formed():
+    for table in cheat_sheet.cheat_sheet().tables:
         assert table.rows and all(len(row) == len(table.columns) for row in table.rows)
         assert not any("|" in cell or "\n" in cell for row in table.rows for cell in row)
         assert all(cell.count("$") % 2 == 0 for row in table.rows for cell in row)
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_braces_of_formulas_are_balanced(name):
-    for formula in re.findall(r"\$([^$]+)\$", repr(PAGES[name]())):
+def test_braces_of_formulas_are_balanced():
+    for formula in re.findall(r"\$([^$]+)\$", repr(cheat_sheet.cheat_sheet())):
         assert formula.count("{") == formula.count("}")
         assert formula.count(r"\left") == formula.count(r"\right")
 
@@ -85,56 +77,3 @@ def test_limits_scale_with_the_curvature():
         cheat_sheet.limits_of(0.0)
     with pytest.raises(ValueError, match="beta"):
         cheat_sheet.limits_of(1.0, beta=1.0)
-
-
-# --- glossary and corrections ------------------------------------------------------------------
-
-
-def test_glossary_is_complete_and_clean():
-    terms = cheat_sheet.terms()
-    assert len(terms) >= 70 and len({t.english for t in terms}) == len(terms)
-    assert [t.lesson for t in terms] == sorted(t.lesson for t in terms)
-    assert {t.lesson for t in terms} == set(range(1, 8))
-    for term in terms:
-        assert re.search("[\u4e00-\u9fff]", term.chinese) and term.english == term.english.strip()
-        assert not re.search("[\u4e00-\u9fff]", term.english)
-    traditional = "學習調優極實驗標數據"
-    assert not any(sign in term.chinese for term in terms for sign in traditional)
-
-
-def test_corrections_name_rows_once():
-    ids = [id for row in cheat_sheet.corrections() for id in row.ids]
-    assert len(ids) == len(set(ids)) and len(cheat_sheet.corrections()) >= 35
-    for id in ids:
-        claims.get(id)
-
-
-def test_corrections_do_not_contradict_the_lessons():
-    """What a correction is about must not have been found to hold in every lesson that tried it."""
-    from pathlib import Path
-
-    found = {}
-    for row in claims.ledger(Path(__file__).parents[2] / "notebooks"):
-        found.setdefault(row.claim.id, set()).add(row.entry.verdict)
-    holds = {"001-C11"}  # true, and misread: α is a fraction
-    # right in what they say, wrong in what they leave out
-    holds |= {"003-C20"}
-    for row in cheat_sheet.corrections():
-        for id in row.ids:
-            if id not in holds:
-                assert found.get(id) != {"holds"}, id
-
-
-def test_corrections_of_one_source():
-    rows = cheat_sheet.corrected("002").tables[0].rows
-    assert rows and all(row[0].startswith("002") for row in rows)
-    with pytest.raises(ValueError, match="source must be one of"):
-        cheat_sheet.corrected("005")
-
-
-def test_references_look_like_references():
-    for row in cheat_sheet.corrections():
-        for number in re.findall(r"arXiv:(\S+?)[;,]?(?:\s|$)", row.reference):
-            assert re.fullmatch(r"\d{4}\.\d{4,5}", number)
-        if row.reference:
-            assert re.search(r"\d{4}|TensorFlow|Keras|LeCun", row.reference)

@@ -23,6 +23,7 @@ from course_utils import views
 from course_utils.course import checkup, claims, exercises, progress
 from course_utils.descent import descend
 from course_utils.experiments.sweep import sweep
+from course_utils.lessons.appendix import verdicts
 from course_utils.lessons.lesson07 import figures as lesson07
 from course_utils.lessons.lesson07.weight_decay import Map
 from course_utils.optimizers import Adam, GradientDescent
@@ -338,10 +339,10 @@ def html_outputs(path: Path) -> list[str]:
 
 
 def test_tables_of_the_package_have_headers_that_say_what_they_head() -> None:
-    ledger = claims.ledger(ROOT / "notebooks")._repr_html_()
+    statements = verdicts.Statements("002", ROOT / "notebooks")._repr_html_()
     health = checkup.Checkup((checkup.Check("a", checkup.OK, "b"),))._repr_html_()
     solved = progress.Overview({1: ("a",)}, {}, "x")._repr_html_()
-    for html in (ledger, health, solved):
+    for html in (statements, health, solved):
         assert "<table" in html
         assert headless_tables(html) == 0
     assert headless_tables("<table><tr><td>1</td></tr></table>") == 1
