@@ -138,25 +138,25 @@ cosine_against_constant = question(
 
 which_shape = question(
     "which_shape",
-    "Each shape at its own best: A one wins everywhere, B the order changes but every decay beats "
-    "the best constant rate, C somewhere the constant rate wins?",
+    "Each shape at its own best: A one is best everywhere, B it changes, and the constant rate is "
+    "always behind the cosine, C somewhere the constant rate is as good as the cosine?",
     grade_choice(
         "B",
         {
-            "A": "that is what most comparisons report, of one task and one budget. Look at the "
-            "four columns below.",
-            "B": "Decay or none is a large difference, everywhere; which decay is a small one, and "
+            "A": "that is what a comparison on one task with one budget reports. Look at the four "
+            "columns below.",
+            "B": "Decay or none is a difference everywhere here; which decay is a small one, and "
             "it changes with task and budget.",
-            "C": "not here: labels are wrong or drawn, so the noise survives, and a constant rate "
-            "has a floor.",
+            "C": "not in these four: the labels are wrong or drawn, so the noise survives, and a "
+            "constant rate has a floor.",
         },
     ),
     hints=(
         "Both tasks have labels that nobody can predict. What does 3.1 say about the constant?",
-        "Which shape suits a run that is too short to settle, and which one that is long?",
+        "Which shape suits a run that is too short to settle, and which one a long one?",
     ),
     solution="B",
-    explanation="Two tasks and two budgets give different winners, and always the same loser.",
+    explanation="Two tasks and two budgets give different winners, and the same loser.",
 )
 
 

@@ -2,29 +2,31 @@
 
 A design is a shape with a peak and an end. `train` runs every design of a setting (a task, a
 budget, a batch size) from every seed. One set of seeds chooses, another judges: `03_choose.json`
-has what all designs reach on validation data, `03_judge.json` what they reach on test data. A
-seed decides everything that chance decides: weights, batches, and the data themselves.
+has what the best designs reach on validation data, `03_judge.json` what they reach on test data.
+A seed decides everything that chance decides: weights, batches, and the data themselves.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 
 import numpy as np
 
 from course_utils import schedules, validate
-from course_utils.experiments import table
 from course_utils.experiments.datasets import Data, digits, teacher
 from course_utils.experiments.sweep import sweep
-from course_utils.experiments.table import Table
+from course_utils.experiments.table import Table, higher_is_better, save
 from course_utils.lessons.lesson03.shapes import SHAPES
 from course_utils.schedules import Schedule
 
 ENDS = (0.001, 0.03, 0.1, 0.3)
 CHOOSE, JUDGE = range(8), range(100, 116)
+CANDIDATES = 6
+"""How many designs of a shape are kept, by either metric."""
 NOISY = "noisy linear cosine"
 NAMES = (*SHAPES, NOISY)
 
@@ -103,13 +105,19 @@ def designs(setting: Setting, name: str, seed: int) -> list[tuple[float, float, 
     ]
 
 
-def train(setting: Setting, seeds: Iterable[int], part: str) -> dict[str, Table]:
-    """Train every design of a setting from every seed; return a table per shape, a row per design.
+def train(
+    setting: Setting,
+    seeds: Iterable[int],
+    part: str,
+    rows: Mapping[str, Sequence[int]] | None = None,
+) -> dict[str, Table]:
+    """Train designs of a setting from every seed; return a table per shape, a row per design.
 
     Args:
         setting: one of `SETTINGS`.
         seeds: S seeds.
         part: "validation" or "test", where the runs are measured.
+        rows: {shape: which of its `designs`}; None trains all.
 
     Returns:
         {shape: `Table`} with "..._loss" and "..._accuracy" to four digits; `meta["ends"]` has the
@@ -120,13 +128,13 @@ def train(setting: Setting, seeds: Iterable[int], part: str) -> dict[str, Table]
         >>> train(few, [0, 1], "test")["constant"].final("test_loss").shape
         (10, 2)
     """
-    metrics = [f"{part}_{what}" for what in ("loss", "accuracy")]
     seeds, columns = list(seeds), []
+    rows = rows or {name: range(len(designs(setting, name, 0))) for name in setting.names}
     for seed in seeds:
-        plans = [plan for name in setting.names for *_, plan in designs(setting, name, seed)]
+        chosen = [designs(setting, name, seed)[row] for name in setting.names for row in rows[name]]
         columns.append(
             sweep(
-                plans,
+                [plan for *_, plan in chosen],
                 [seed],
                 data=setting.data(seed, setting.steps * setting.batch_size),
                 hidden=(setting.hidden,),
@@ -135,33 +143,64 @@ def train(setting: Setting, seeds: Iterable[int], part: str) -> dict[str, Table]
                 evaluate_on=(part,),
             ).table
         )
+    metrics = [f"{part}_{what}" for what in ("loss", "accuracy")]
     values = {key: np.hstack([column.final(key) for column in columns]) for key in metrics}
     diverged = np.hstack([column.diverged for column in columns])
-    made = {}
-    for name, rows in _rows(setting):
-        peaks, ends, _ = zip(*designs(setting, name, seeds[0]))
-        meta = {"ends": ends, **columns[0].meta}
-        cells = {key: _rounded(array[rows]) for key, array in values.items()}
-        made[name] = Table(peaks, seeds, cells, diverged[rows], meta)
-    return made
-
-
-def _rows(setting: Setting) -> Iterator[tuple[str, slice]]:
-    first = 0
+    made, first = {}, 0
     for name in setting.names:
-        count = len(designs(setting, name, 0))
-        yield name, slice(first, first + count)
-        first += count
+        here = slice(first, first := first + len(rows[name]))
+        peaks, ends, _ = zip(*chosen[here])
+        cells = {key: _rounded(array[here]) for key, array in values.items()}
+        meta = {"ends": ends, **columns[0].meta}
+        made[name] = Table(peaks, seeds, cells, diverged[here], meta)
+    return made
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
     return np.array([[float(f"{v:.4g}") for v in row] for row in values])
 
 
-def record(path: str | PathLike[str], seeds: Iterable[int], part: str) -> None:
-    """Train all settings and write them after each, as tables "digits, 300 updates: cosine"."""
-    start, tables = time.process_time(), {}
+def candidates(table: Table, count: int = CANDIDATES) -> list[int]:
+    """Return the rows that are among the `count` best by loss or by accuracy, in their order.
+
+    Example:
+        >>> metrics = {"test_loss": [[0.3], [0.2], [0.4]], "test_accuracy": [[0.8], [0.9], [0.7]]}
+        >>> candidates(Table([0.1, 0.2, 0.3], [0], metrics), count=1)
+        [1]
+    """
+    found: set[int] = set()
+    for metric in table.metrics:
+        mean = table.mean(metric) * (-1 if higher_is_better(metric) else 1)
+        mean = np.where(np.isfinite(mean) & ~table.diverged.any(axis=1), mean, np.inf)
+        found |= set(np.argsort(mean, kind="stable")[:count].tolist())
+    return sorted(found)
+
+
+def record(path: str | PathLike[str]) -> None:
+    """Train all settings; write who was chosen to `path`, who judged to `03_judge.json` beside it.
+
+    All designs are tried from the seeds that choose; of each shape the six best by either metric
+    are kept, and trained again from the seeds that judge. Both files are written after each
+    setting, with tables such as "digits, 300 updates: cosine".
+    """
+    start, chosen, judged = time.process_time(), {}, {}
     for name, setting in SETTINGS.items():
-        tables |= {f"{name}: {shape}": t for shape, t in train(setting, seeds, part).items()}
+        tried = train(setting, CHOOSE, "validation")
+        rows = {shape: candidates(table) for shape, table in tried.items()}
+        chosen |= {f"{name}: {shape}": kept(tried[shape], rows[shape]) for shape in rows}
+        finals = train(setting, JUDGE, "test", rows)
+        judged |= {f"{name}: {shape}": table for shape, table in finals.items()}
         seconds = round(time.process_time() - start)
-        table.save(path, tables, command="make records NB=03", seconds=seconds)
+        for file, tables in ((path, chosen), (Path(path).with_name("03_judge.json"), judged)):
+            save(file, tables, command="make records NB=03", seconds=seconds)
+
+
+def kept(table: Table, rows: Sequence[int]) -> Table:
+    """Return the table of some rows, with their ends."""
+    return Table(
+        table.lrs[rows],
+        table.seeds,
+        {key: values[rows] for key, values in table.metrics.items()},
+        table.diverged[rows],
+        table.meta | {"ends": [table.meta["ends"][row] for row in rows]},
+    )
