@@ -150,8 +150,8 @@ def intervals(
 ) -> Picture:
     """Return a grid of intervals: a column per setting, a row per metric, a bar per method.
 
-    Gray where zero is inside. A bar far outside the others is left out of the frame, and its
-    number stands at the edge.
+    Gray where zero is inside. The largest, where it is 2.5 times as large as the next, is left out
+    of the frame, and its numbers stand at the edge.
 
     Args:
         values: setting -> metric -> {method: `Estimate`}, the same methods everywhere.
@@ -184,18 +184,19 @@ def intervals(
 
 
 def _bars(ax: Any, rows: Mapping[str, Estimate], unit: str) -> None:
-    middle = float(np.median([abs(e.mean) for e in rows.values()]))
-    reach = max(4 * middle, max(e.high - e.low for e in rows.values()), 1e-9)
-    ends = [x for e in rows.values() for x in (e.low, e.high) if abs(x) <= reach]
-    low, high = min([0.0, *ends]), max([0.0, *ends])
+    sizes = sorted(abs(e.mean) for e in rows.values())
+    far = sizes[-1] if len(sizes) > 1 and sizes[-1] > 2.5 * sizes[-2] else np.inf
+    inside = [e for e in rows.values() if abs(e.mean) < far]
+    low, high = min(0.0, *(e.low for e in inside)), max(0.0, *(e.high for e in inside))
     room = 0.08 * (high - low)
     ax.set_xlim(low - room, high + room)
     for y, e in enumerate(rows.values()):
         clear = e.low > 0 or e.high < 0
         look = {"color": views.BLUE, "fmt": "D"} if clear else {"color": views.GRAY, "fmt": "o"}
-        if abs(e.mean) > reach:
+        if abs(e.mean) >= far:
             right = e.mean > 0
-            text = f"{e.mean:+.0f} →" if right else f"← {e.mean:+.0f}"
+            text = f"{e.mean:+.0f} [{e.low:+.0f}, {e.high:+.0f}]"
+            text = f"{text} →" if right else f"← {text}"
             place = (high + room, y) if right else (low - room, y)
             side = "right" if right else "left"
             ax.text(*place, text, ha=side, va="center", color=views.BLUE, fontsize=12)

@@ -21,7 +21,7 @@ def test_an_interval_that_holds_zero_is_gray_and_one_far_away_is_written_at_the_
     ax = shown.figure.axes[0]
     colors = [container.lines[0].get_color() for container in ax.containers]
     assert colors == [views.BLUE, views.GRAY, views.BLUE]
-    assert [text.get_text() for text in ax.texts] == ["+60 →"]
+    assert [text.get_text() for text in ax.texts] == ["+60 [+60, +60] →"]
     assert ax.get_xlim()[1] < 3 and "far +60.0 [+59.5, +60.5]" in shown.alt
 
 
