@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.experiments import cifar100, table
+from course_utils.experiments import cifar100
 from course_utils.lessons.lesson02 import edge_of_stability
 from course_utils.lessons.lesson05 import studies as adaptive
 from course_utils.lessons.lesson07 import studies as choosing
@@ -16,7 +16,6 @@ from course_utils.run import Run
 RESULTS = Path(__file__).parents[2] / "notebooks" / "results"
 LOADERS = {
     "02_edge_of_stability": edge_of_stability.load,
-    "03_choose": table.load,
     "05_speed": adaptive.load,
     "06_rates": cifar100.load,
     "07_clock": choosing.load,
