@@ -121,7 +121,7 @@ cosine_against_constant = question(
         {
             "A": "the constant rate pays twice: it must be small for a low floor, and then it is "
             "late. A falling rate pays neither in full.",
-            "B": "0.79: about half. And there is not more to win here than down to 0.5, the least "
+            "B": "0.78: about half. And there is not more to win here than down to 0.5, the least "
             "that 1000 noisy gradients allow.",
             "C": "that would be below 0.5 thousandths, the least that 1000 noisy gradients allow. "
             "(Against an untuned constant rate it looks like that.)",

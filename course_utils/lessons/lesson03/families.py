@@ -187,7 +187,7 @@ def record(path: str | PathLike[str]) -> None:
     for name, setting in SETTINGS.items():
         tried = train(setting, CHOOSE, "validation")
         rows = {shape: candidates(table) for shape, table in tried.items()}
-        chosen |= {f"{name}: {shape}": kept(tried[shape], rows[shape]) for shape in rows}
+        chosen |= {f"{name}: {shape}": _kept(tried[shape], rows[shape]) for shape in rows}
         finals = train(setting, JUDGE, "test", rows)
         judged |= {f"{name}: {shape}": table for shape, table in finals.items()}
         seconds = round(time.process_time() - start)
@@ -195,7 +195,7 @@ def record(path: str | PathLike[str]) -> None:
             save(file, tables, command="make records NB=03", seconds=seconds)
 
 
-def kept(table: Table, rows: Sequence[int]) -> Table:
+def _kept(table: Table, rows: Sequence[int]) -> Table:
     """Return the table of some rows, with their ends."""
     return Table(
         table.lrs[rows],
