@@ -138,17 +138,17 @@ cosine_against_constant = question(
 
 which_shape = question(
     "which_shape",
-    "Each shape at its own best: A one is best everywhere, B it changes, and the constant rate is "
-    "always behind the cosine, C somewhere the constant rate is as good as the cosine?",
+    "Each shape at its own best: A one is best in all four columns, B the best decay changes and "
+    "the constant rate is never the best, C in the long runs the constant rate beats the cosine?",
     grade_choice(
         "B",
         {
             "A": "that is what a comparison on one task with one budget reports. Look at the four "
             "columns below.",
-            "B": "Decay or none is a difference everywhere here; which decay is a small one, and "
-            "it changes with task and budget.",
-            "C": "not in these four: the labels are wrong or drawn, so the noise survives, and a "
-            "constant rate has a floor.",
+            "B": "Decay or none is the large difference; which decay is a small one, and it "
+            "changes with task and budget.",
+            "C": "time does not help it: the labels are wrong or drawn, so the noise survives, and "
+            "a constant rate has a floor.",
         },
     ),
     hints=(
@@ -156,7 +156,7 @@ which_shape = question(
         "Which shape suits a run that is too short to settle, and which one a long one?",
     ),
     solution="B",
-    explanation="Two tasks and two budgets give different winners, and the same loser.",
+    explanation="Two tasks and two budgets give different winners, and never the constant rate.",
 )
 
 
