@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils import problems, schedules
-from course_utils.course.printed_tables import printed_table
 from course_utils.descent import descend
+from course_utils.lessons.appendix.printed_tables import printed_table
 from course_utils.optimizers import Adagrad, Adam, AdamW, GradientDescent, RMSprop
 from course_utils.problems import quadratic, shifted_square, stable_rate
 from course_utils.run import Run

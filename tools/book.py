@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+from html import unescape
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote
@@ -54,6 +55,8 @@ def for_paper(outputs: list[dict]) -> list[dict]:
         answer = data.get("text/plain", "").startswith(STUB)
         if answer or (WIDGET_VIEW in data and shown.keys() <= {"text/plain"}):
             continue
+        if "text/html" in shown:
+            shown["text/html"] = with_page_links("".join(shown["text/html"]))
         if "data" in output:
             output["data"] = shown
         kept.append(output)
@@ -79,10 +82,31 @@ def with_page_anchors(markdown: str) -> str:
     """
 
     def renamed(match: re.Match) -> str:
-        anchor = re.sub(r"[^\w\-]", "", unquote(match[2]).lower())
-        return f"]({match[1]}#{anchor}"
+        return f"]({match[1]}#{page_anchor(match[2])}"
 
     return re.sub(r"\]\(((?!https?:)[^)\s#]*)#([^)\s]+)", renamed, markdown)
+
+
+def page_anchor(heading: str) -> str:
+    """Return the name that the book gives to a heading, from JupyterLab's.
+
+    >>> page_anchor("2.1-A-part?")
+    '21-a-part'
+    """
+    return re.sub(r"[^\w\-]", "", unquote(heading).lower())
+
+
+def with_page_links(html: str) -> str:
+    """Return HTML whose links to notebooks lead to their pages in the book.
+
+    >>> with_page_links('<a href="02_b.ipynb#2.1-A-part">')
+    '<a href="02_b.html#21-a-part">'
+    """
+
+    def renamed(match: re.Match) -> str:
+        return f'href="{match[1]}.html#{page_anchor(unescape(match[2]))}"'
+
+    return re.sub(r'href="(\w+)\.ipynb#([^"]+)"', renamed, html)
 
 
 def page(notebook: dict, name: str) -> dict:

@@ -158,7 +158,7 @@ def cells_of(path: Path) -> list[dict[str, Any]]:
 def main() -> int:
     """Print one line per lesson and what is broken; return 1 if a contract does not hold."""
     bad, book = 0, pages(GUIDE.read_text(encoding="utf-8"))
-    for path in sorted((ROOT / "notebooks").glob("[0-9A]*.ipynb")):
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*_*.ipynb")):
         number = path.name.partition("_")[0].zfill(2)
         lesson, exercises = minutes(cells_of(path))
         promise = contract(book.get(number, ("", ""))[1])

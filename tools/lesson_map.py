@@ -50,7 +50,8 @@ def row(notebook: Path, text: str) -> str:
         raise SystemExit(f"{notebook.name} has no title (a line that starts with '# ')")
     question = re.search(r"^\*([^*\n].*[^*\n])\*\s*$", text, re.MULTILINE)
     link = f"[{title[2]}](notebooks/{notebook.name})"
-    cells = [title[1] or "", link, question[1] if question else "", sum(section_minutes(text))]
+    minutes = sum(section_minutes(text)) or ""  # the appendix is no lesson, to look things up in
+    cells = [title[1] or "", link, question[1] if question else "", minutes]
     return f"| {' | '.join(map(str, cells))} |"
 
 

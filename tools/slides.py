@@ -221,10 +221,10 @@ def render(notebook: nbformat.NotebookNode, modules: Path) -> str:
 
 
 def lessons(arguments: list[str]) -> list[Path]:
-    """Return the notebooks that are meant; the start page is no lecture."""
-    paths = [path for path in chosen(arguments) if not path.name.startswith("00_")]
+    """Return the notebooks that are meant; the start page and the appendix are no lectures."""
+    paths = [path for path in chosen(arguments) if not path.name.startswith(("00_", "A_"))]
     if not paths:
-        raise Problem("the start page is no lesson and has no slides")
+        raise Problem("the start page is no lesson, nor is the appendix: they have no slides")
     return paths
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from judging import judges
 
-from course_utils.course.printed_tables import printed_table
+from course_utils.lessons.appendix.printed_tables import printed_table
 
 RATES = {
     1: lambda step: 0.01,
@@ -29,13 +29,6 @@ def test_the_program_of_article_002(number):
     printed = printed_table(number)
     w, loss, lr = program(RATES[number])
     return w == printed.w and loss == printed.loss and printed.lr in (lr, ("",) * 20)
-
-
-@judges("001-F1", "002-F3")
-def test_the_printed_rates_are_those_of_the_exponential_decay():
-    """Of 002, base · decay^(step / steps); of 001 the same with other letters."""
-    rates = tuple(f"{0.2 * np.exp(step * np.log(0.99)):f}" for step in range(20))
-    return rates == printed_table(3).lr
 
 
 @judges("002-C8")

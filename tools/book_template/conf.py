@@ -11,6 +11,7 @@ source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 # The stored outputs are shown; nothing is run. They hold no widgets, so nothing is fetched for any.
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
+nb_render_markdown_format = "myst"  # outputs have tables and formulas, as texts have
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 

@@ -222,10 +222,15 @@ class Statements:
         return f"Article {self.article}: {len(self.rows)} statements of its own: {found}"
 
     def _repr_html_(self) -> str:
-        columns = ("What it says", "Verdict", "Where")
+        columns = (("What it says", 42), ("Verdict", 44), ("See", 14))
+        head = "".join(
+            f'<th scope="col" style="{_CELL}; width: {width}%">{name}</th>'
+            for name, width in columns
+        )
         body = "".join(map(self._row, self.rows))
-        head = "".join(f'<th scope="col" style="{_CELL}">{name}</th>' for name in columns)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        style = "table-layout: fixed; width: 100%; min-width: 0; max-width: 75em"
+        head = f"<thead><tr>{head}</tr></thead>"
+        return f'<table style="{style}">{head}<tbody>{body}</tbody></table>'
 
     def _row(self, row: Ruling) -> str:
         symbol, color = claims.STYLES[row.verdict]
@@ -237,11 +242,13 @@ class Statements:
         told += [tables.inline(row.remark)] if row.remark else []
         told += [f"<i>{tables.inline(_capital(row.status))}</i>"] if row.status else []
         told += [f"<small>{html.escape(row.reference)}</small>"] if row.reference else []
-        where = ", ".join(map(self._link, row.shown)) or "<small>a test</small>"
+        where = ", ".join(map(self._link, row.shown))
+        if row.check:
+            kind = "test" if row.check[0].startswith("test_") else "box"
+            where += f'<br><small title="{html.escape(row.check[0])}">{kind}</small>'
         return (
-            f'<tr><th scope="row" style="{_CELL}; font-weight: normal; width: 42%">{says}</th>'
-            f'<td style="{_CELL}; width: 48%">{"<br>".join(told)}</td>'
-            f'<td style="{_CELL}; width: 10%">{where}</td></tr>'
+            f'<tr><th scope="row" style="{_CELL}; font-weight: normal">{says}</th>'
+            f'<td style="{_CELL}">{"<br>".join(told)}</td><td style="{_CELL}">{where}</td></tr>'
         )
 
     def _link(self, section: str) -> str:
@@ -249,7 +256,7 @@ class Statements:
         return f'<a href="{html.escape(target)}">{section}</a>' if target else section
 
 
-_CELL = "text-align: left; vertical-align: top; white-space: normal"
+_CELL = "text-align: left; vertical-align: top; white-space: normal; overflow-wrap: break-word"
 
 
 def _capital(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The numbers that source 002 prints: gradient descent on (w + 1)², three tables of 20 rows."""
+"""The numbers that article 002 prints: gradient descent on (w + 1)², three tables of 20 rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PrintedTable:
 
 @cache
 def printed_table(number: int) -> PrintedTable:
-    """Return printed table 1 (rate 0.01), 2 (rate 0.99) or 3 (0.2·0.99^step) of source 002.
+    """Return printed table 1 (rate 0.01), 2 (rate 0.99) or 3 (0.2·0.99^step) of article 002.
 
     Args:
         number: 1, 2 or 3.
@@ -39,6 +39,10 @@ def printed_table(number: int) -> PrintedTable:
         ('4.880000', '36.000000')
     """
     validate.one_of("number", number, tuple(LR_OF_TABLE))
-    text = resources.files("course_utils.course").joinpath("article_tables.csv").read_text("utf-8")
+    text = (
+        resources.files("course_utils.lessons.appendix")
+        .joinpath("article_tables.csv")
+        .read_text("utf-8")
+    )
     rows = [row for row in csv.DictReader(text.splitlines()) if row["table"] == str(number)]
     return PrintedTable(*(tuple(row[column] for row in rows) for column in ("w", "loss", "lr")))
