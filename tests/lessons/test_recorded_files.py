@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from course_utils.experiments import cifar100
-from course_utils.lessons.lesson03 import families
 from course_utils.lessons.lesson05 import studies as adaptive
 from course_utils.lessons.lesson07 import studies as choosing
 from course_utils.lessons.lesson07 import weight_decay
@@ -15,7 +14,6 @@ from course_utils.run import Run
 
 RESULTS = Path(__file__).parents[2] / "notebooks" / "results"
 LOADERS = {
-    "03_families": families.load,
     "05_speed": adaptive.load,
     "06_rates": cifar100.load,
     "07_clock": choosing.load,

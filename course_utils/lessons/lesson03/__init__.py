@@ -5,8 +5,7 @@ EXERCISES = (
     "write_warmup",
     "fix_boundary",
     "gamma_per_update",
-    "natural_rate",
     "area_of_a_cosine",
-    "choose_schedule",
+    "paired",
 )
 """In the order of the notebook."""

@@ -1,8 +1,8 @@
 """The schedule designer of lesson 3: draw a schedule, and see a network train under it at once.
 
 Every design has the same plan: an optional warm-up to the peak rate, a hold at the peak, and then
-a decay of the chosen family that ends at a floor when the run ends. Sixteen networks are trained
-under it at every move, and compared, seed by seed, with the best constant rate.
+a decay of the chosen shape to its end, at the last update. Sixteen networks are trained under it
+at every move, and compared, seed by seed, with the best constant rate.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from course_utils import schedules, validate, views
-from course_utils.experiments.datasets import digits
+from course_utils.experiments.datasets import Data, digits
+from course_utils.experiments.intervals import Estimate, estimate
 from course_utils.experiments.sweep import Sweep, sweep
+from course_utils.lessons.lesson03.shapes import SHAPES
 from course_utils.schedules import Schedule
 from course_utils.views.controls import choice_slider, menu, rates_between
 from course_utils.views.explorer import Explorer, Task
@@ -26,78 +28,49 @@ from course_utils.views.explorer import Explorer, Task
 STEPS = 310
 SEEDS = range(16)
 CONSTANT_RATES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+OFFERED = tuple(name for name in SHAPES if name != "hold, then linear")  # the hold has a slider
+WARMUPS = tuple(round(0.05 * k, 2) for k in range(11))
+HOLDS = tuple(round(0.05 * k, 2) for k in range(19))
+ENDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 _SMOOTH = 20
 
 
-def _linear_cosine(lr: float, D: int, floor: float) -> Schedule:
-    """The family starts at (1 + β) η₀ and ends at β η₀: choose both so that the peak is lr."""
-    if floor == 1:
-        return schedules.constant(lr)
-    return schedules.linear_cosine(lr * (1 - floor), D, beta=floor / (1 - floor))
-
-
-def _last(lr: float, floor: float) -> float:
-    """The rate at the end, without the digits that binary fractions add: 0.014, not 0.01399…9."""
-    return float(f"{lr * floor:.12g}")
-
-
-# Each decay takes (peak, number of steps D, floor as a fraction of the peak) and ends at the floor.
-_DECAYS: dict[str, Callable[[float, int, float], Schedule]] = {
-    "constant": lambda lr, D, floor: schedules.constant(lr),
-    "piecewise constant": lambda lr, D, floor: schedules.piecewise_constant(
-        [D // 3, 2 * D // 3], [lr, lr * floor**0.5, _last(lr, floor)]
-    ),
-    "exponential": lambda lr, D, floor: schedules.exponential(lr, D, floor),
-    "inverse time": lambda lr, D, floor: schedules.inverse_time(lr, D, 1 / floor - 1),
-    "linear": lambda lr, D, floor: schedules.polynomial(lr, D, end_lr=_last(lr, floor)),
-    "polynomial, power 2": lambda lr, D, floor: schedules.polynomial(
-        lr, D, end_lr=_last(lr, floor), power=2.0
-    ),
-    "cosine": lambda lr, D, floor: schedules.cosine(lr, D, alpha=floor),
-    "cosine restarts": lambda lr, D, floor: schedules.cosine_restarts(
-        lr, -(-D // 3), t_mul=1.0, alpha=floor
-    ),
-    "linear cosine": lambda lr, D, floor: _linear_cosine(lr, D, floor),
-}
-FAMILIES = tuple(_DECAYS)
-WARMUPS = tuple(round(0.05 * k, 2) for k in range(11))
-HOLDS = tuple(round(0.05 * k, 2) for k in range(19))
-FLOORS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-
-
 def design(
-    family: str, lr: float, warmup: float = 0.0, hold: float = 0.0, floor: float = 0.01,
+    shape: str,
+    peak: float,
+    warmup: float = 0.0,
+    hold: float = 0.0,
+    end: float = 0.1,
     steps: int = STEPS,
-) -> Schedule:  # fmt: skip
-    """Return the schedule of a design: warm-up, hold at the peak, decay to the floor.
+) -> Schedule:
+    """Return the schedule of a design: warm-up, hold at the peak, decay to the end.
 
     Args:
-        family: one of `FAMILIES`.
-        lr: the peak rate, greater than 0.
+        shape: one of `SHAPES`.
+        peak: the peak rate, greater than 0.
         warmup: share of the run spent rising from almost 0, from 0 to 0.5.
         hold: share of what is left that is spent at the peak, from 0 to 0.9.
-        floor: the last rate as a fraction of the peak, above 0 and at most 1.
+        end: the last rate as a fraction of the peak, above 0 and at most 1.
         steps: length of the run, at least 20.
 
     Example:
-        >>> design("linear", 0.5, hold=0.5, floor=0.1, steps=100)([0, 49, 75, 100])
+        >>> design("linear", 0.5, hold=0.5, steps=100)([0, 49, 75, 100])
         array([0.5  , 0.5  , 0.275, 0.05 ])
         >>> design("cosine", 0.5)
-        cosine(lr=0.5, decay_steps=310, alpha=0.01)
+        cosine(lr=0.5, decay_steps=310, alpha=0.1)
     """
-    validate.one_of("family", family, FAMILIES)
-    lr, steps = validate.positive("lr", lr), validate.integer("steps", steps, 20)
+    validate.one_of("shape", shape, SHAPES)
+    peak, steps = validate.positive("peak", peak), validate.integer("steps", steps, 20)
     rise = round(validate.between("warmup", warmup, 0, 0.5) * steps)
     held = round(validate.between("hold", hold, 0, 0.9) * (steps - rise))
-    floor = validate.between("floor", validate.positive("floor", floor), 0, 1)
-    schedule = _DECAYS[family](lr, steps - rise - held, floor)
-    if held and family != "constant":
-        schedule = schedules.join([lr, schedule], [held])
-    return schedules.with_warmup(schedule, rise, start_factor=1 / rise) if rise else schedule
+    end = validate.between("end", validate.positive("end", end), 0, 1)
+    plan = SHAPES[shape](peak, end, steps - rise - held)
+    plan = schedules.join([peak, plan], [held]) if held else plan
+    return schedules.with_warmup(plan, rise, start_factor=1 / rise) if rise else plan
 
 
 @cache
-def _data() -> Any:
+def _data() -> Data:
     return digits().with_label_noise(0.1, seed=0)
 
 
@@ -113,9 +86,14 @@ def train_under(rates: Any, steps: int = STEPS) -> Sweep:
         (1, 16)
     """
     return sweep(
-        rates, SEEDS, data=_data(), hidden=(16,), batch_size=16, steps=steps,
+        rates,
+        SEEDS,
+        data=_data(),
+        hidden=(16,),
+        batch_size=16,
+        steps=steps,
         evaluate_on=("validation",),
-    )  # fmt: skip
+    )
 
 
 @cache
@@ -136,14 +114,21 @@ def best_constant(steps: int = STEPS) -> dict[str, Any]:
 
 
 def _compute(
-    family: str, lr: float, warmup: float, hold: float, floor: float, steps: int
+    shape: str,
+    peak: float,
+    warmup: float,
+    hold: float,
+    end: float,
+    plan: Callable[..., Schedule],
+    steps: int,
 ) -> dict[str, Any]:
     """Rates as used, losses (S, T) and (S,), and how much lower than the best constant, paired."""
-    schedule = design(family, lr, warmup, hold, floor, steps)
+    schedule = plan(shape, peak, warmup, hold, end, steps)
     table = train_under([schedule], steps)
     constant = best_constant(steps)
     final = table.final("validation_loss")[0]
-    difference = constant["loss"] - final
+    with np.errstate(invalid="ignore", over="ignore"):  # a design may diverge
+        gain = estimate(constant["loss"] - final)
     return {
         "schedule": schedule,
         "lr": table.lr[0],
@@ -151,22 +136,24 @@ def _compute(
         "loss": np.asarray(table.loss[0], dtype=float),
         "final": final,
         "constant": constant,
-        "gain": float(difference.mean()),
-        "gain_error": float(difference.std(ddof=1) / np.sqrt(len(difference))),
+        "gain": gain,
         "diverged": table.diverged[0],
         "steps": steps,
     }
 
 
 def _beats_constant(data: Mapping[str, Any]) -> bool:
-    return bool(data["gain"] > 2 * data["gain_error"])
+    return bool(data["gain"].low > 0)
 
 
-def _preview(artists: Mapping[str, Artist], *, steps: int, **values: Any) -> None:
+def _preview(
+    artists: Mapping[str, Artist], *, plan: Callable[..., Schedule], steps: int, **values: Any
+) -> None:
     """Show the schedule of a design, which follows the hand while the networks still train."""
-    schedule = design(**values, steps=steps)
+    schedule = plan(**values, steps=steps)
     _draw_schedule(artists, schedule(np.arange(steps)), schedule.area(steps))
     artists["right title"].set_text("training …")
+    artists["verdict"].set_text("")
 
 
 def _draw(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
@@ -179,8 +166,9 @@ def _draw(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     final = np.nan_to_num(data["final"], nan=1e3, posinf=1e3).clip(0, 1e3)
     artists["runs"].set_data(_spread(1.0, len(final)), final)
     artists["result"].set_data([0.75, 1.25], [final.mean()] * 2)
-    label = f"yours {final.mean():.2f}" if final.mean() < 100 else "diverged"
-    artists["right title"].set_text(label)
+    bad = bool(np.any(data["diverged"]))
+    artists["right title"].set_text("diverged" if bad else f"yours {final.mean():.3f}")
+    artists["verdict"].set_text("" if bad else _verdict(data).replace(" ±", "\n±"))
     return _in_words(data, float(final.mean()))
 
 
@@ -189,6 +177,14 @@ def _draw_schedule(artists: Mapping[str, Artist], lr: np.ndarray, area: float) -
     artists["rate"].set_data(steps, lr)
     artists["area"].set_verts([_polygon(steps, np.zeros(len(steps)), lr)])
     artists["left title"].set_text(f"Σ rate = {area:.1f}")
+
+
+def _verdict(data: Mapping[str, Any]) -> str:
+    gain: Estimate = data["gain"]
+    if gain.low <= 0 <= gain.high:
+        return "no difference detected"
+    change = "lower" if gain.mean > 0 else "higher"
+    return f"{change} by {abs(gain.mean):.3f} ± {(gain.high - gain.low) / 2:.3f}"
 
 
 def _in_words(data: Mapping[str, Any], final: float) -> str:
@@ -200,13 +196,7 @@ def _in_words(data: Mapping[str, Any], final: float) -> str:
     )
     if bad:
         return text + f"{bad} of {len(data['final'])} runs diverged."
-    verdict = "better" if data["gain"] > 0 else "worse"
-    clear = abs(data["gain"]) > 2 * data["gain_error"]
-    change = "Lower" if data["gain"] >= 0 else "Higher"
-    return text + (
-        f"{change} by {abs(data['gain']):.3f} ± {data['gain_error']:.3f}: "
-        + (f"{verdict} than every constant rate." if clear else "no difference detected.")
-    )
+    return text + f"Against the best constant rate, seed by seed: {_verdict(data)}."
 
 
 def _polygon(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -217,17 +207,18 @@ def _spread(center: float, count: int) -> np.ndarray:
     return center + np.linspace(-0.2, 0.2, count)
 
 
-def schedule_designer(steps: int = STEPS) -> Explorer:
+def schedule_designer(plan: Callable[..., Schedule] = design, steps: int = STEPS) -> Explorer:
     """Return the explorer of lesson 3: design a schedule, and beat the best constant rate.
 
     Args:
+        plan: (shape, peak, warmup, hold, end, steps) -> schedule, such as `design`.
         steps: updates of every run.
 
     Example:
         >>> explorer = schedule_designer(steps=40)
-        >>> explorer.set(family="cosine", lr=0.7)
+        >>> explorer.set(shape="cosine", peak=0.7)
         >>> explorer.data["schedule"]
-        cosine(lr=0.7, decay_steps=40, alpha=0.01)
+        cosine(lr=0.7, decay_steps=40, alpha=0.1)
         >>> explorer.close()
     """
     steps = validate.integer("steps", steps, 20)
@@ -235,34 +226,35 @@ def schedule_designer(steps: int = STEPS) -> Explorer:
     figure, artists = _designer_figure(steps, constant)
     return Explorer(
         {
-            "family": menu(FAMILIES, "constant", "family"),
-            "lr": choice_slider(rates_between(0.05, 1.5), constant["lr"], "peak rate η"),
+            "shape": menu(OFFERED, "constant", "shape"),
+            "peak": choice_slider(rates_between(0.05, 1.5), constant["lr"], "peak rate η"),
             "warmup": choice_slider(WARMUPS, 0.0, "warm-up (share)"),
             "hold": choice_slider(HOLDS, 0.0, "hold at the peak"),
-            "floor": choice_slider(FLOORS, 0.01, "last rate / peak"),
+            "end": choice_slider(ENDS, 0.1, "last rate / peak"),
         },
-        partial(_compute, steps=steps),
+        partial(_compute, plan=plan, steps=steps),
         _draw,
         figure,
         artists,
         task=Task(
-            f"Beat the best constant rate ({constant['lr']:g}): a validation loss that is lower "
-            "by more than two standard errors over 16 paired runs.",
+            f"Beat the best constant rate ({constant['lr']:g}): a validation loss so much lower "
+            "that the 95 % interval of 16 paired differences leaves zero out.",
             _beats_constant,
         ),
         presets={
-            "too small": {"family": "exponential", "lr": 0.3, "floor": 0.001},
-            "too large": {"family": "linear", "lr": 1.4, "floor": 0.01},
+            "too small": {"shape": "exponential", "peak": 0.3, "end": 0.001},
+            "too large": {"shape": "linear", "peak": 1.4, "end": 0.5},
         },
-        preview=partial(_preview, steps=steps),
+        preview=partial(_preview, plan=plan, steps=steps),
     )
 
 
 def _designer_figure(steps: int, constant: Mapping[str, Any]) -> tuple[Figure, dict[str, Artist]]:
-    figure, (left, middle, right) = views.subplots(cols=3, width_ratios=(3, 3, 1.7))
+    figure, (left, middle, right) = views.subplots(cols=3, width_ratios=(3, 3, 2.2))
     at = np.arange(steps)
-    left.axhline(constant["lr"], color=views.GRAY, ls="--", lw=1.4)
+    left.axhline(constant["lr"], color=views.GRAY, ls="--", lw=1.4, label="best constant rate")
     left.set(ylim=(0, 1.55), xlabel=views.STEP_LABEL, ylabel=views.RATE_LABEL)
+    left.legend(loc="upper right")
     (rate,) = left.plot(at, np.zeros(steps), "-", color=views.BLUE, drawstyle="steps-post")
     area = left.fill_between(at, 0, 1, color=views.BLUE, alpha=0.15, lw=0)
     middle.plot(at, constant["curve"], "--", color=views.GRAY, label="best constant rate")
@@ -281,7 +273,9 @@ def _designer_figure(steps: int, constant: Mapping[str, Any]) -> tuple[Figure, d
     (runs,) = right.plot([], [], "o", color=views.BLUE, ms=4)
     (result,) = right.plot([], [], "-", color=views.BLACK)
     right.set(xlim=(-0.5, 1.5), xticks=[0, 1], xticklabels=["constant", "yours"])
-    right.set(ylim=(center - 0.15, center + 0.3), ylabel="validation loss")
+    right.set(ylim=(center - 0.2, center + 0.15), ylabel="validation loss")
+    verdict = right.text(0.5, 0.02, "", transform=right.transAxes, ha="center", va="bottom")
     titles = left.set_title("Σ rate", loc="left"), right.set_title("yours 0.00", loc="left")
-    names = ("rate", "area", "mean", "band", "runs", "result", "left title", "right title")
-    return figure, dict(zip(names, (rate, area, mean, band, runs, result, *titles)))
+    names = ("rate", "area", "mean", "band", "runs", "result", "verdict")
+    made = dict(zip(names, (rate, area, mean, band, runs, result, verdict)))
+    return figure, made | dict(zip(("left title", "right title"), titles))

@@ -1,330 +1,206 @@
-"""The decay families compared at an equal budget: lesson 3's longest experiment, and its record.
+"""The shapes compared, each at its own best peak and best end: lesson 3's recorded experiment.
 
-Every family trains the same network (64-32-10, ReLU) on the same digits for the same number of
-updates from the same seeds, at every rate of one grid. Each is then judged at its *own* best rate:
-chosen on the validation set, reported on the test set. `record` runs all of it in some minutes
-and writes `notebooks/results/03_families.json`; `load` reads that file.
+A design is a shape with a peak and an end. `train` runs every design of a setting (a task, a
+budget, a batch size) from every seed. One set of seeds chooses, another judges: `03_choose.json`
+has what the best designs reach on validation data, `03_judge.json` what they reach on test data.
+A seed decides everything that chance decides: weights, batches, and the data themselves.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
 from course_utils import schedules, validate
-from course_utils.experiments import files
-from course_utils.experiments.datasets import digits
+from course_utils.experiments.datasets import Data, digits, teacher
 from course_utils.experiments.sweep import sweep
-from course_utils.optimizers import GradientDescent
-from course_utils.run import read_json, write_atomically
+from course_utils.experiments.table import Table, higher_is_better, save
+from course_utils.lessons.lesson03.shapes import SHAPES
 from course_utils.schedules import Schedule
 
-RATES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4)
-METRICS = ("train_loss", "validation_loss", "test_loss", "test_accuracy")
+ENDS = (0.001, 0.03, 0.1, 0.3)
+CHOOSE, JUDGE = range(8), range(100, 116)
+CANDIDATES = 6
+"""How many designs of a shape are kept, by either metric."""
 NOISY = "noisy linear cosine"
-BATCH_SIZE = 16
-EPOCHS = 15
-STEPS_PER_EPOCH = 62  # floor(1000 / 16)
-COMMAND = "python -m course_utils.lessons.lesson03.families results/03_families.json"
-
-Factory = Callable[[float, int], Schedule]
+NAMES = (*SHAPES, NOISY)
 
 
-def families(
-    steps: int = EPOCHS * STEPS_PER_EPOCH, steps_per_epoch: int = STEPS_PER_EPOCH
-) -> dict[str, Factory]:
-    """Return the families by name: functions (peak rate, seed) -> schedule over `steps` updates.
-
-    Only the noisy linear cosine depends on the seed. What is given per epoch in the source
-    articles (0.96, 0.6) is given per epoch here.
-
-    Args:
-        steps: length of the run in updates, at least 20.
-        steps_per_epoch: updates per epoch, at least 1.
-
-    Example:
-        >>> families()["cosine"](0.5, 0)
-        cosine(lr=0.5, decay_steps=930, alpha=0.0)
-    """
-    T, epoch = (
-        validate.integer("steps", steps, 20),
-        validate.integer("steps_per_epoch", steps_per_epoch, 1),
-    )
-    warmup, cooldown = T // 10, T // 5
-    s = schedules
-    return {
-        "constant": lambda lr, seed: s.constant(lr),
-        "piecewise constant": lambda lr, seed: s.piecewise_constant(
-            [T // 2 - 1, 3 * T // 4 - 1], [lr, 0.1 * lr, 0.01 * lr]
-        ),
-        "exponential to 1 %": lambda lr, seed: s.exponential(lr, T, 0.01),
-        "exponential, 0.96 per epoch": lambda lr, seed: s.exponential(lr, epoch, 0.96),
-        "natural exponential, 0.96 per epoch": lambda lr, seed: s.natural_exponential(
-            lr, epoch, 0.96
-        ),
-        "0.6 per epoch": lambda lr, seed: s.step_decay(lr, epoch, 0.6),
-        "inverse time": lambda lr, seed: s.inverse_time(lr, T // 10, 1.0),
-        "inverse square root": lambda lr, seed: s.inverse_sqrt(lr, T // 10),
-        "linear": lambda lr, seed: s.polynomial(lr, T, end_lr=0.0),
-        "polynomial, power 2": lambda lr, seed: s.polynomial(lr, T, end_lr=0.0, power=2.0),
-        "polynomial with cycle": lambda lr, seed: s.polynomial(
-            lr, -(-T // 3), end_lr=0.0, cycle=True
-        ),
-        "cosine": lambda lr, seed: s.cosine(lr, T),
-        "cosine, α = 0.1": lambda lr, seed: s.cosine(lr, T, alpha=0.1),
-        "cosine restarts": lambda lr, seed: s.cosine_restarts(lr, -(-T // 7)),
-        "linear cosine": lambda lr, seed: s.linear_cosine(lr, T),
-        NOISY: lambda lr, seed: s.noisy_linear_cosine(lr, T, seed=seed),
-        "warm-up, then cosine": lambda lr, seed: s.with_warmup(
-            s.cosine(lr, T - warmup), warmup, start_factor=1 / warmup
-        ),
-        "warm-up-stable-decay": lambda lr, seed: s.warmup_stable_decay(
-            lr, 0, T - cooldown, cooldown
-        ),
-    }
+def _wrong_digits(seed: int, examples: int) -> Data:
+    return digits(seed=seed).with_label_noise(0.1, seed=seed)
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """F families at R peak rates from S seeds: what each reached after the same number of updates.
+def _clean_digits(seed: int, examples: int) -> Data:
+    return digits(seed=seed)
+
+
+def _teacher(seed: int, examples: int) -> Data:
+    return teacher().data(examples, seed=seed)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is trained: the data of (seed, number of examples that a run sees), and for how long.
 
     Args:
-        names: the families (F,).
-        rates: peak rates (R,).
-        metrics: final values of `METRICS`, each (F, R, S); not finite where a run diverged.
-        areas: mean rate of each family as a fraction of its peak (F,), of the first seed.
-        meta: what was run, in plain JSON types.
-
-    Example:
-        >>> few = compare(["constant", "cosine"], rates=[0.2, 0.5], seeds=range(2), epochs=1)
-        >>> few.metrics["test_accuracy"].shape, few.areas.round(2).tolist()
-        ((2, 2, 2), [1.0, 0.51])
+        data: the data of one seed.
+        steps: updates of each run.
+        hidden: units of the hidden layer.
+        names: which of `NAMES`.
+        batch_size: examples per update.
     """
 
-    names: tuple[str, ...]
-    rates: np.ndarray
-    metrics: dict[str, np.ndarray]
-    areas: np.ndarray
-    meta: dict[str, Any]
+    data: Callable[[int, int], Data]
+    steps: int
+    hidden: int = 32
+    names: Sequence[str] = NAMES
+    batch_size: int = 16
 
-    def row(self, name: str) -> int:
-        """Return the position of a family; ValueError if it was not run."""
-        return self.names.index(validate.one_of("name", name, self.names))
-
-    def best(self, name: str) -> int:
-        """Return the index of the rate with the smallest mean validation loss of one family."""
-        loss = self.metrics["validation_loss"][self.row(name)].mean(axis=1)
-        return int(np.argmin(np.nan_to_num(loss, nan=np.inf)))
-
-    def on_edge(self, name: str) -> bool:
-        """Return whether that rate is the smallest or largest of the grid: then extend the grid."""
-        return self.best(name) in (0, len(self.rates) - 1)
-
-    def at_best(self, name: str, metric: str = "test_accuracy") -> np.ndarray:
-        """Return the final metric of a family at its own best rate, shape (S,)."""
-        validate.one_of("metric", metric, METRICS)
-        return self.metrics[metric][self.row(name), self.best(name)]
-
-    def difference(self, a: str, b: str, metric: str = "test_accuracy") -> np.ndarray:
-        """Return a minus b, each at its own best rate, paired by seed, shape (S,)."""
-        return self.at_best(a, metric) - self.at_best(b, metric)
+    @property
+    def peaks(self) -> list[float]:
+        """Ten peak rates, a factor of the root of 2 apart: larger ones for a short run."""
+        first = 0.1 if self.steps < 1000 else 0.05
+        return [float(f"{first * 2 ** (k / 2):.3g}") for k in range(10)]
 
 
-def compare(
-    names: Iterable[str] | None = None,
-    rates: Sequence[float] = RATES,
-    seeds: Iterable[int] = range(10),
-    *,
-    noise: float = 0.0,
-    split: int = 0,
-    epochs: int = EPOCHS,
-) -> Comparison:
-    """Train families at every rate from every seed, at the same number of updates.
+_PAIR = ("constant", "linear")
+SETTINGS = {
+    "digits, 300 updates": Setting(_wrong_digits, 300),
+    "teacher, 300 updates": Setting(_teacher, 300, hidden=64),
+    "digits, batches of 128": Setting(_wrong_digits, 300, names=_PAIR, batch_size=128),
+    "digits, batches of 1000": Setting(_wrong_digits, 300, names=_PAIR, batch_size=1000),
+    "digits, 3000 updates": Setting(_wrong_digits, 3000),
+    "teacher, 3000 updates": Setting(_teacher, 3000, hidden=64),
+    "digits, clean labels": Setting(_clean_digits, 3000, names=_PAIR),
+}
+"""By name, the shortest first. On the digits 10 % of the labels are drawn anew."""
 
-    Args:
-        names: which of `families`; None means all.
-        rates: peak rates (R,).
-        seeds: weights and batches; for the noisy family also its noise.
-        noise: fraction of training labels drawn anew.
-        split: which split of the digits (`digits(seed=split)`).
-        epochs: length of each run, of 62 updates each.
+
+def designs(setting: Setting, name: str, seed: int) -> list[tuple[float, float, Schedule]]:
+    """Return every (peak, end, schedule) of one shape; the constant rate has the end 1.
 
     Example:
-        >>> compare(["linear"], rates=[0.1], seeds=[0], epochs=1).meta["steps"]
-        62
+        >>> designs(SETTINGS["digits, 300 updates"], "cosine", 0)[0]
+        (0.1, 0.001, cosine(lr=0.1, decay_steps=300, alpha=0.001))
     """
-    steps = validate.integer("epochs", epochs, 1) * STEPS_PER_EPOCH
-    factories = families(steps)
-    names = tuple(factories) if names is None else tuple(names)
-    for name in names:
-        validate.one_of("names", name, factories)
-    seeds = list(seeds)
-    data = digits(seed=split)
-    data = data.with_label_noise(noise, seed=0) if noise else data
-    tables = [_final(factories[name], name == NOISY, rates, seeds, data, epochs) for name in names]
-    return Comparison(
-        names=names,
-        rates=np.array(rates, dtype=float),
-        metrics={key: np.stack([table[key] for table in tables]) for key in METRICS},
-        areas=np.array([factories[name](1.0, seeds[0]).area(steps) / steps for name in names]),
-        meta={
-            "data": data.name,
-            "network": [64, 32, 10],
-            "optimizer": "gradient descent",
-            "batch_size": BATCH_SIZE,
-            "steps": steps,
-            "seeds": seeds,
-        },
-    )
-
-
-def _final(factory, own_noise, rates, seeds, data, epochs) -> dict[str, np.ndarray]:
-    """The final metrics (R, S) of one family; with noise in the schedule, another for each seed."""
-    groups = [[seed] for seed in seeds] if own_noise else [seeds]
-    parts = [
-        sweep(
-            rates,
-            group,
-            data=data,
-            hidden=(32,),
-            batch_size=BATCH_SIZE,
-            epochs=epochs,
-            schedule=lambda lr, seed=group[0]: factory(lr, seed),
-            evaluate_on=("train", "validation", "test"),
+    validate.one_of("name", name, NAMES)
+    T = setting.steps
+    if name == "constant":
+        return [(lr, 1.0, schedules.constant(lr)) for lr in setting.peaks]
+    pairs = [(lr, end) for end in ENDS for lr in setting.peaks]
+    if name != NOISY:
+        return [(lr, end, SHAPES[name](lr, end, T)) for lr, end in pairs]
+    return [
+        (
+            lr,
+            end,
+            schedules.noisy_linear_cosine(lr * (1 - end), T, beta=end / (1 - end), seed=seed),
         )
-        for group in groups
+        for lr, end in pairs
     ]
-    return {key: np.concatenate([part.final(key) for part in parts], axis=1) for key in METRICS}
 
 
-# --------------------------------------------------------------------------------------------
-# A schedule given per epoch, and epochs of different lengths
-# --------------------------------------------------------------------------------------------
-
-
-def per_epoch_decay(
-    steps_per_epoch: int, seeds: Iterable[int] = range(10), epochs: int = 20
-) -> dict[str, Any]:
-    """Train article 000's network with 0.01 · 0.6^epoch and with 0.01, for some length of an epoch.
-
-    64-64-10, momentum 0.9, L2 of 0.01 on the kernels, batches of 64. An "epoch" is
-    `steps_per_epoch` updates here, however often that goes through the 1000 images.
+def train(
+    setting: Setting,
+    seeds: Iterable[int],
+    part: str,
+    rows: Mapping[str, Sequence[int]] | None = None,
+) -> dict[str, Table]:
+    """Train designs of a setting from every seed; return a table per shape, a row per design.
 
     Args:
-        steps_per_epoch: 15 is an epoch of the digits, 938 one of MNIST.
-        seeds: paired between the two schedules.
-        epochs: 20 in the article.
+        setting: one of `SETTINGS`.
+        seeds: S seeds.
+        part: "validation" or "test", where the runs are measured.
+        rows: {shape: which of its `designs`}; None trains all.
 
     Returns:
-        steps_per_epoch, area (sum of the rates of the decayed run), and the test accuracy and the
-        training loss of "decayed" and "constant", lists over seeds.
+        {shape: `Table`} with "..._loss" and "..._accuracy" to four digits; `meta["ends"]` has the
+        end of each row, as `lrs` its peak.
 
     Example:
-        >>> per_epoch_decay(2, seeds=[0], epochs=3)["area"]
-        0.0392
+        >>> few = Setting(_wrong_digits, 20, names=("constant",))
+        >>> train(few, [0, 1], "test")["constant"].final("test_loss").shape
+        (10, 2)
     """
-    per_epoch = validate.integer("steps_per_epoch", steps_per_epoch, minimum=1)
-    steps = per_epoch * validate.integer("epochs", epochs, minimum=1)
-    decayed = schedules.step_decay(0.01, per_epoch, 0.6)
-    table = sweep(
-        [decayed, 0.01],
-        seeds,
-        hidden=(64,),
-        batch_size=64,
-        steps=steps,
-        l2=0.01,
-        optimizer=GradientDescent(momentum=0.9),
-        evaluate_on=("train", "test"),
-    )
-    accuracy, loss = table.final("test_accuracy"), table.final("train_loss")
-    return {
-        "steps_per_epoch": per_epoch,
-        "area": round(decayed.area(steps), 12),
-        "decayed": {"test_accuracy": accuracy[0].tolist(), "train_loss": loss[0].tolist()},
-        "constant": {"test_accuracy": accuracy[1].tolist(), "train_loss": loss[1].tolist()},
-    }
+    seeds, columns = list(seeds), []
+    rows = rows or {name: range(len(designs(setting, name, 0))) for name in setting.names}
+    for seed in seeds:
+        chosen = [designs(setting, name, seed)[row] for name in setting.names for row in rows[name]]
+        columns.append(
+            sweep(
+                [plan for *_, plan in chosen],
+                [seed],
+                data=setting.data(seed, setting.steps * setting.batch_size),
+                hidden=(setting.hidden,),
+                batch_size=setting.batch_size,
+                steps=setting.steps,
+                evaluate_on=(part,),
+            ).table
+        )
+    metrics = [f"{part}_{what}" for what in ("loss", "accuracy")]
+    values = {key: np.hstack([column.final(key) for column in columns]) for key in metrics}
+    diverged = np.hstack([column.diverged for column in columns])
+    made, first = {}, 0
+    for name in setting.names:
+        here = slice(first, first := first + len(rows[name]))
+        peaks, ends, _ = zip(*chosen[here])
+        cells = {key: _rounded(array[here]) for key, array in values.items()}
+        meta = {"ends": ends, **columns[0].meta}
+        made[name] = Table(peaks, seeds, cells, diverged[here], meta)
+    return made
 
 
-# --------------------------------------------------------------------------------------------
-# The record
-# --------------------------------------------------------------------------------------------
+def _rounded(values: np.ndarray) -> np.ndarray:
+    return np.array([[float(f"{v:.4g}") for v in row] for row in values])
+
+
+def candidates(table: Table, count: int = CANDIDATES) -> list[int]:
+    """Return the rows that are among the `count` best by loss or by accuracy, in their order.
+
+    Example:
+        >>> metrics = {"test_loss": [[0.3], [0.2], [0.4]], "test_accuracy": [[0.8], [0.9], [0.7]]}
+        >>> candidates(Table([0.1, 0.2, 0.3], [0], metrics), count=1)
+        [1]
+    """
+    found: set[int] = set()
+    for metric in table.metrics:
+        mean = table.mean(metric) * (-1 if higher_is_better(metric) else 1)
+        mean = np.where(np.isfinite(mean) & ~table.diverged.any(axis=1), mean, np.inf)
+        found |= set(np.argsort(mean, kind="stable")[:count].tolist())
+    return sorted(found)
 
 
 def record(path: str | PathLike[str]) -> None:
-    """Run the whole study and write it to `path` (some minutes).
+    """Train all settings; write who was chosen to `path`, who judged to `03_judge.json` beside it.
 
-    Clean labels and 10 % label noise, on three splits of the digits, and the epochs of 15, 60,
-    240 and 938 updates.
+    All designs are tried from the seeds that choose; of each shape the six best by either metric
+    are kept, and trained again from the seeds that judge. Both files are written after each
+    setting, with tables such as "digits, 300 updates: cosine".
     """
-    started = time.process_time()
-    comparisons = [
-        _to_json(compare(noise=noise, split=split), noise, split)
-        for split in (0, 1, 2)
-        for noise in (0.0, 0.1)
-    ]
-    lengths = [per_epoch_decay(n) for n in (15, 60, 240, 938)]
-    seconds = round(time.process_time() - started)
-    provenance = files.provenance(COMMAND, cpu_seconds=seconds, **files.versions())
-    content = {"provenance": provenance, "comparisons": comparisons, "per_epoch": lengths}
-    write_atomically(path, json.dumps(content, allow_nan=False, separators=(",", ":")))
+    start, chosen, judged = time.process_time(), {}, {}
+    for name, setting in SETTINGS.items():
+        tried = train(setting, CHOOSE, "validation")
+        rows = {shape: candidates(table) for shape, table in tried.items()}
+        chosen |= {f"{name}: {shape}": _kept(tried[shape], rows[shape]) for shape in rows}
+        finals = train(setting, JUDGE, "test", rows)
+        judged |= {f"{name}: {shape}": table for shape, table in finals.items()}
+        seconds = round(time.process_time() - start)
+        for file, tables in ((path, chosen), (Path(path).with_name("03_judge.json"), judged)):
+            save(file, tables, command="make records NB=03", seconds=seconds)
 
 
-@dataclass(frozen=True, eq=False)
-class Record:
-    """What `record` wrote.
-
-    Args:
-        comparisons: (label noise, split) -> `Comparison`.
-        per_epoch: the results of `per_epoch_decay`, shortest epoch first.
-        provenance: command, date, versions.
-    """
-
-    comparisons: dict[tuple[float, int], Comparison]
-    per_epoch: list[dict[str, Any]]
-    provenance: dict[str, Any]
-
-
-def load(path: str | PathLike[str]) -> Record:
-    """Read a file written by `record`."""
-    return read_json(path, _decode)
-
-
-def _decode(content: Any) -> Record:
-    if not isinstance(content, dict) or set(content) != {"provenance", "comparisons", "per_epoch"}:
-        raise ValueError("it is no record of this study")
-    comparisons = {(c["noise"], c["split"]): _from_json(c) for c in content["comparisons"]}
-    return Record(comparisons, content["per_epoch"], content["provenance"])
-
-
-def _to_json(comparison: Comparison, noise: float, split: int) -> dict[str, Any]:
-    """Plain types; four significant digits, null where a run diverged."""
-    return {
-        "noise": noise,
-        "split": split,
-        "names": list(comparison.names),
-        "rates": comparison.rates.tolist(),
-        "metrics": files.rounded(comparison.metrics, 4),
-        "areas": comparison.areas.tolist(),
-        "meta": comparison.meta,
-    }
-
-
-def _from_json(content: dict[str, Any]) -> Comparison:
-    return Comparison(
-        names=tuple(content["names"]),
-        rates=np.array(content["rates"]),
-        metrics={k: np.array(v, dtype=float) for k, v in content["metrics"].items()},
-        areas=np.array(content["areas"]),
-        meta=content["meta"],
+def _kept(table: Table, rows: Sequence[int]) -> Table:
+    """Return the table of some rows, with their ends."""
+    return Table(
+        table.lrs[rows],
+        table.seeds,
+        {key: values[rows] for key, values in table.metrics.items()},
+        table.diverged[rows],
+        table.meta | {"ends": [table.meta["ends"][row] for row in rows]},
     )
-
-
-if __name__ == "__main__":
-    record(sys.argv[1])

@@ -3,295 +3,233 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from course_utils import views
-from course_utils.problems import double_well, sharp_and_flat
+from course_utils import validate, views
+from course_utils.experiments.intervals import Estimate
+from course_utils.run import Run
 from course_utils.schedules import Schedule
 from course_utils.views import Picture
 
-if TYPE_CHECKING:
-    from course_utils.experiments.sweep import Sweep
-    from course_utils.lessons.lesson03.families import Comparison
-    from course_utils.run import Run
 
-_RATE_TICKS = (0.05, 0.1, 0.2, 0.5, 1.0)
-
-
-def curves(title: str, variants: Mapping[str, Schedule], steps: int = 401) -> Picture:
-    """Return one low, wide plot of schedules by label.
+def floors(curves: Mapping[str, Any], rates: Any, measured: Any, title: str, alt: str) -> Picture:
+    """Return mean losses over the steps, and beside them the noise floor against the rate.
 
     Args:
+        curves: label -> mean loss before each update and after the last.
+        rates: learning rates (K,).
+        measured: the floor that was measured at each (K,).
         title: the finding.
-        variants: label -> schedule.
-        steps: draw the updates 0 to `steps` - 1.
-
-    Example:
-        >>> from course_utils.schedules import constant
-        >>> curves("Flat", {"0.1": constant(0.1)}, steps=9).alt
-        'Flat. Rates at steps 0, 1, 3, 5, 7: 0.1: 0.1, 0.1, 0.1, 0.1, 0.1.'
-    """
-    fig, ax = views.subplots(size=(10, 2.5))
-    t = np.arange(steps)
-    for i, (label, schedule) in enumerate(variants.items()):
-        ax.step(t, schedule(t), where="post", label=views.as_label(label), **views.line_style(i))
-    ax.set(xlabel=views.STEP_LABEL, ylabel="learning\nrate")
-    low, high = ax.get_ylim()
-    ax.set_ylim(min(low, -0.04 * high), high)  # zero is where it can be seen
-    ax.set_title(title)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05))
-    at = [round(k * (steps - 1) / 8) for k in (0, 1, 3, 5, 7)]  # between the ends of periods
-    rows = [f"{k}: {', '.join(f'{r:.3g}' for r in s(at))}" for k, s in variants.items()]
-    steps_named = ", ".join(map(str, at))
-    return views.with_alt(
-        fig, alt=f"{title}. Rates at steps {steps_named}: {'; '.join(rows)}.", scale=1.0
-    )
-
-
-def gallery(panels: Mapping[str, Mapping[str, Schedule]], alt: str, steps: int = 401) -> Picture:
-    """Return small plots on common axes, three in a row, each with one or several schedules.
-
-    Args:
-        panels: title -> {label: schedule}.
         alt: the text alternative.
-        steps: draw the updates 0 to `steps` - 1.
 
     Example:
-        >>> from course_utils.schedules import cosine
-        >>> gallery({"cosine": {"": cosine(0.1, 5)}}, "A cosine from 0.1 to 0.", steps=9).width
-        1200
+        >>> floors({"0.1": [2.0, 1.0]}, [0.1, 0.2], [0.026, 0.055], "Floors", "Two dots.").alt
+        'Two dots.'
     """
-    rows = -(-len(panels) // 3)
-    fig, axes = views.subplots(rows, 3, size=(12, 0.6 + 2.4 * rows), sharex=True, sharey=True)
-    axes, t = np.atleast_2d(axes), np.arange(steps)
-    for ax, (name, lines) in zip(axes.flat, panels.items()):
-        for i, (label, schedule) in enumerate(lines.items()):
-            ax.step(
-                t, schedule(t), where="post", label=views.as_label(label), **views.line_style(i)
-            )
-        ax.set_title(name)
-        views.legend(ax)
-    axes.flat[0].set_ylim(-0.035, 0.165)
-    _outer_labels(axes, views.STEP_LABEL, views.RATE_LABEL)
-    return views.with_alt(fig, alt=alt, scale=1.2)
+    fig, (left, right) = views.subplots(1, 2, size=(12, 4.4))
+    for i, (label, losses) in enumerate(curves.items()):
+        left.semilogy(losses, label=views.as_label(label), **views.line_style(i))
+    left.set(xlabel=views.STEP_LABEL, ylabel="mean loss", ylim=(1e-4, 100))
+    left.legend(loc="upper right")
+    rates = np.asarray(rates, dtype=float)
+    exact = rates / (2 * (2 - rates))
+    right.loglog(rates, exact, "-", color=views.BLACK, lw=1.4, label="η / (2(2 − η))")
+    right.loglog(rates, rates / 4, ":", color=views.GRAY, lw=2, label="η / 4: proportional")
+    right.loglog(rates, measured, "o", ms=9, color=views.BLUE, label="measured")
+    right.set(xlabel="learning rate", ylabel="noise floor (mean loss)")
+    right.set_xticks(rates, [f"{lr:g}" for lr in rates], fontsize=10)
+    right.set_xticks([], minor=True)
+    right.legend()
+    views.suptitle(fig, title)
+    return views.with_alt(fig, alt=alt)
 
 
-def _outer_labels(axes: np.ndarray, x: str, y: str) -> None:
-    for ax in axes[-1]:
-        ax.set_xlabel(x)
-    for ax in axes[:, 0]:
-        ax.set_ylabel(y)
-
-
-def trainings(table: Sweep, labels: Sequence[str], title: str, alt: str) -> Picture:
-    """Return the training loss of each schedule of a sweep (mean, range over seeds), and its rates.
+def columns(panels: Mapping[str, Mapping[str, Run]], title: str, alt: str) -> Picture:
+    """Return a column per problem: the losses of its runs and, under them, the rates that ran.
 
     Args:
-        table: a `sweep.Sweep` measured several times on the way, with "train_loss".
-        labels: one per schedule.
-        title, alt: the finding, and the text alternative.
+        panels: heading -> {label: `Run`}.
+        title: the finding.
+        alt: the text alternative.
 
     Example:
-        >>> from course_utils.experiments.sweep import sweep
-        >>> table = sweep([0.1, 0.2], [0], steps=20, evaluate_every=10)
-        >>> trainings(table, ["small", "large"], "Both learn", "Two falling curves.").alt
+        >>> run = Run([0.1, 0.1], [4.0, 1.0], [4.0, 2.0], 0.5)
+        >>> columns({"a": {"x": run}, "b": {"x": run}}, "Both fall", "Two falling curves.").alt
         'Two falling curves.'
     """
-    fig, (above, below) = views.subplots(2, 1, size=(10, 5), height_ratios=(3, 1.4), sharex=True)
-    at, loss = table.metrics["step"], table.metrics["train_loss"]
-    for i, label in enumerate(labels):
-        style = views.line_style(i)
-        above.plot(at, loss[i].mean(axis=0), label=views.as_label(label), **style)
-        low, high = loss[i].min(axis=0), loss[i].max(axis=0)
-        above.fill_between(at, low, high, color=views.color(i), alpha=0.15, lw=0)
-        below.step(np.arange(table.lr.shape[1]), table.lr[i], where="post", **style)
-    top = np.max(loss, where=np.isfinite(loss), initial=0.0) or 1.0
-    above.set(ylabel="training loss", ylim=(0, 1.5 * top))
-    above.legend(loc="upper center", ncol=2)
-    above.set_title(title)
-    below.set(xlabel=views.STEP_LABEL, ylabel="learning\nrate", yscale="log")
-    views.log_ticks(below.yaxis, 5)
+    count = len(panels)
+    fig, axes = views.subplots(2, count, size=(6 * count, 5.6), height_ratios=(3, 1.3))
+    axes = np.reshape(axes, (2, count))
+    for (above, below), (heading, runs) in zip(axes.T, panels.items()):
+        views.loss_curve(above, runs)
+        views.rate_strip(below, runs)
+        above.set(title=heading, xlabel="")
+        for ax in (above, below):
+            ax.xaxis.get_major_locator().set_params(integer=True)
+        below.set_ylabel("learning\nrate")
+    views.suptitle(fig, title)
     fig.align_ylabels()
     return views.with_alt(fig, alt=alt)
 
 
-def intervals(
-    values: Mapping[str, Mapping[str, tuple[float, float]]], title: str, xlabel: str
-) -> Picture:
-    """Return a panel per group with a bar of two standard errors per name; gray if 0 is in it.
+def gallery(schedules: Mapping[str, Schedule], end: int, title: str, alt: str) -> Picture:
+    """Return small plots of schedules on common axes, four in a row, up to half as long again.
 
     Args:
-        values: group -> {name: (mean, standard error)}, the same names in each group.
+        schedules: title -> schedule.
+        end: the last step of the plan, where a line is drawn.
         title: the finding.
-        xlabel: what the numbers are, with the unit.
-
-    Example:
-        >>> intervals({"clean": {"a": (1.0, 0.1), "b": (0.0, 0.2)}}, "a wins", "points").alt
-        'a wins. points, mean and standard error: clean: a +1.0 ± 0.1, b +0.0 ± 0.2.'
-    """
-    names = list(next(iter(values.values())))
-    size = (12, 1.8 + 0.33 * len(names))
-    fig, axes = views.subplots(1, len(values), size=size, sharey=True)
-    axes = np.atleast_1d(axes)
-    for ax, (group, rows) in zip(axes, values.items()):
-        for y, (mean, error) in enumerate(rows.values()):
-            clear = abs(mean) > 2 * error
-            look = {"color": views.BLUE, "fmt": "D"} if clear else {"color": views.GRAY, "fmt": "o"}
-            ax.errorbar(mean, y, xerr=2 * error, capsize=5, lw=2, **look)
-        ax.axvline(0, color=views.BLACK, ls="-", lw=1.2)
-        ax.set(xlabel=xlabel)
-        ax.set_title(group)
-    axes[0].set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -0.6))
-    ends = [ax.get_xlim() for ax in axes]
-    for ax in axes:
-        ax.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
-    views.suptitle(fig, title)
-    numbers = "; ".join(f"{group}: {_in_words(rows)}" for group, rows in values.items())
-    return views.with_alt(
-        fig, alt=f"{title}. {xlabel}, mean and standard error: {numbers}.", scale=1.2
-    )
-
-
-def _in_words(rows: Mapping[str, tuple[float, float]]) -> str:
-    return ", ".join(f"{name} {mean:+.1f} ± {error:.1f}" for name, (mean, error) in rows.items())
-
-
-def over_rates(
-    comparisons: Mapping[str, Comparison], names: Sequence[str], title: str, alt: str
-) -> Picture:
-    """Return the test accuracy against the peak rate, one panel per comparison.
-
-    Args:
-        comparisons: title of the panel -> `families.Comparison`.
-        names: the families to draw.
-        title, alt: the finding, and the text alternative.
-
-    Example:
-        >>> from course_utils.lessons.lesson03.families import compare
-        >>> few = compare(["constant"], rates=[0.1, 0.2], seeds=[0], epochs=1)
-        >>> over_rates({"clean": few}, ["constant"], "It learns", "A rising curve.").alt
-        'A rising curve.'
-    """
-    fig, axes = views.subplots(1, len(comparisons), size=(12, 4.8), sharey=True)
-    axes = np.atleast_1d(axes)
-    for ax, (group, comparison) in zip(axes, comparisons.items()):
-        for i, name in enumerate(names):
-            accuracy = comparison.metrics["test_accuracy"][comparison.row(name)].mean(axis=1)
-            label = views.as_label(name) if ax is axes[0] else None
-            style = {"marker": "osD^"[i % 4], **views.line_style(i)}
-            ax.semilogx(comparison.rates, accuracy, label=label, **style)
-        ax.set(xlabel="peak learning rate", ylim=(0.7, 1.0))
-        _rate_ticks(ax)
-        ax.set_title(group)
-    axes[0].set_ylabel("test accuracy, mean over seeds")
-    fig.legend(loc="outside lower center", ncol=4, fontsize=11)
-    views.suptitle(fig, title)
-    return views.with_alt(fig, alt=alt)
-
-
-def _rate_ticks(ax: Any) -> None:
-    ax.set_xticks(_RATE_TICKS, [f"{rate:g}" for rate in _RATE_TICKS])
-    ax.set_xticks([], minor=True)
-
-
-def rank_correlation(a: Any, b: Any) -> float:
-    """Return Spearman's rank correlation of two arrays without ties.
-
-    >>> rank_correlation([1, 2, 3], [10, 5, 1])
-    -1.0
-    """
-    ranks = [np.argsort(np.argsort(values)) for values in (a, b)]
-    return round(float(np.corrcoef(*ranks)[0, 1]), 12)
-
-
-def wells() -> Picture:
-    """Return the two losses of section 3.7, with the places where their runs start.
-
-    Example:
-        >>> wells().width
-        1200
-    """
-    fig, (left, right) = views.subplots(1, 2, size=(12, 3.6))
-    two, sharp = double_well(), sharp_and_flat()
-    views.draw_curve(left, two, (-1.6, 1.5), (-0.6, 2.2))
-    left.plot(two.start, two.loss(two.start), "o", ms=12, color=views.BLUE)
-    left.text(two.start[0], 0.1, "start: a local\nminimum", ha="center", va="top")
-    left.text(two.minimum[0], 0.5, "global\nminimum", ha="center")
-    left.set_title("Two wells")
-    views.draw_curve(right, sharp, (-7, 3.2), (-0.3, 3.6))
-    right.plot(sharp.start, sharp.loss(sharp.start), "o", ms=12, color=views.BLUE)
-    right.text(0.6, 2.0, "start: sharp,\n2/λ = 0.042", ha="right")
-    right.text(-3, 0.35, "flat: 2/λ = 10", ha="center")
-    right.set_title("A sharp well in a flat bowl")
-    return views.with_alt(
-        fig,
-        alt="Left: a curve with a shallow well at 0.96, where the run starts, a hill in the middle "
-        "and a deeper well at -1.04. Right: a wide flat bowl with its minimum at -3 and a narrow "
-        "dip at 1, where the run starts.",
-    )
-
-
-def over_peaks(rates: Any, values: Mapping[str, tuple[str, Any, Any]], alt: str) -> Picture:
-    """Return differences against the peak rate, with bars of two standard errors.
-
-    Args:
-        rates: peak rates (K,).
-        values: y label -> (title, means (K,), standard errors (K,)).
         alt: the text alternative.
 
     Example:
-        >>> over_peaks([0.1, 0.5], {"points": ("None", [0.0, 1.0], [0.5, 0.5])}, "Two bars.").width
-        1200
+        >>> from course_utils.schedules import cosine
+        >>> gallery({"cosine": cosine(0.1, 8)}, 8, "It stays", "A cosine from 0.1 to 0.").alt
+        'A cosine from 0.1 to 0.'
     """
-    fig, axes = views.subplots(1, len(values), size=(12, 4.2))
-    for ax, (label, (title, mean, error)) in zip(np.atleast_1d(axes), values.items()):
-        ax.errorbar(rates, mean, yerr=2 * np.asarray(error), fmt="o", capsize=5)
-        ax.axhline(0, color=views.BLACK, ls="-", lw=1.2)
-        ax.set(xscale="log", xlabel="peak learning rate", ylabel=label)
-        _rate_ticks(ax)
-        ax.set_xlim(0.8 * min(rates), 1.25 * max(rates))
-        ax.set_title(title)
+    rows = -(-len(schedules) // 4)
+    size = (12, 0.9 + 2.1 * rows)
+    fig, axes = views.subplots(rows, 4, size=size, sharex=True, sharey=True)
+    t = np.arange(3 * validate.integer("end", end, 2) // 2 + 1)
+    for ax, (name, schedule) in zip(np.ravel(axes), schedules.items()):
+        rates = schedule(t)
+        ax.axvline(end, color=views.GRAY, ls=":", lw=1.4)
+        ax.axhline(0, color=views.GRAY, ls="-", lw=0.8)
+        ax.plot(t, rates, "-", color=views.BLUE, drawstyle="steps-post", lw=2)
+        ax.set_title(name, fontsize=13)
+    for ax in np.ravel(axes)[len(schedules) :]:
+        ax.set_axis_off()
+    for ax in np.reshape(axes, (rows, 4))[-1]:
+        ax.set_xlabel(views.STEP_LABEL)
+    for ax in np.reshape(axes, (rows, 4))[:, 0]:
+        ax.set_ylabel("rate")
+    views.suptitle(fig, title)
+    return views.with_alt(fig, alt=alt, scale=1.2)
+
+
+def watching(histories: Sequence[tuple[Any, Any]], title: str, alt: str) -> Picture:
+    """Return a panel per run: the loss that a rule watched (left axis), the rate it set (right).
+
+    Args:
+        histories: (loss per epoch, rate per epoch) of each run.
+        title: the finding.
+        alt: the text alternative.
+
+    Example:
+        >>> watching([([2.0, 1.0], [0.5, 0.5])], "It waits", "A falling loss, a flat rate.").alt
+        'A falling loss, a flat rate.'
+    """
+    fig, axes = views.subplots(1, len(histories), size=(12, 3.6), sharey=True)
+    every = np.concatenate([rates for _, rates in histories])
+    frame = 0.5 * every.min(), 3 * every.max()
+    for number, (ax, (losses, rates)) in enumerate(zip(np.ravel(axes), histories), start=1):
+        epochs = np.arange(1, len(losses) + 1)
+        ax.semilogy(epochs, losses, "o-", color=views.BLUE, ms=4, label="loss watched (left)")
+        twin = ax.twinx()
+        twin.plot(
+            epochs, rates, "--", color=views.VERMILLION, drawstyle="steps-mid", label="rate (right)"
+        )
+        twin.set(yscale="log", ylim=frame)
+        twin.grid(False)
+        ax.set(xlabel="epoch", title=f"Run {number}")
+        if number == len(histories):
+            twin.set_ylabel(views.RATE_LABEL)
+        else:
+            twin.set_yticklabels([])
+        if number == 1:
+            ax.set_ylabel("mean loss of the epoch")
+            lines = [ax.lines[0], twin.lines[0]]
+            ax.legend(lines, [line.get_label() for line in lines], loc="upper right", fontsize=11)
+    views.suptitle(fig, title)
     return views.with_alt(fig, alt=alt)
 
 
-def strips(
-    runs: Mapping[int, Run],
-    announced: Mapping[int, Schedule],
-    updates_per_epoch: int,
-    title: str,
+def intervals(
+    values: Mapping[str, Mapping[str, Mapping[str, Estimate]]], title: str, units: Sequence[str]
 ) -> Picture:
-    """Return the recorded rates of several programs (solid) over the announced ones (dashed).
+    """Return a grid of intervals: a column per setting, a row per metric, a bar per method.
+
+    Gray where zero is inside. The largest, where it is 2.5 times as large as the next, is left out
+    of the frame, and its numbers stand at the edge.
 
     Args:
-        runs: number of the strip -> the `Run` of its program.
-        announced: number of the strip -> the schedule that it announces.
-        updates_per_epoch: for the axis.
+        values: setting -> metric -> {method: `Estimate`}, the same methods everywhere.
         title: the finding.
+        units: what the numbers are, one per metric.
 
     Example:
-        >>> from course_utils.run import Run
-        >>> from course_utils.schedules import constant
-        >>> one = Run([0.1, 0.1], [4.0, 1.0], [4.0, 2.0], 0.5)
-        >>> strips({1: one}, {1: constant(0.2)}, 1, "Half").alt
-        'Half. Recorded rates at every eighth of the run: strip 1: 0.1, ...'
+        >>> from course_utils.experiments.intervals import estimate
+        >>> rows = {"a": estimate([1.0, 2.0]), "b": estimate([-1.0, 1.5])}
+        >>> intervals({"digits": {"loss": rows}}, "a is higher", ["%"]).alt
+        'a is higher. digits, loss (%): a +1.5 [-4.9, +7.9], b +0.2 [-15.6, +16.1].'
     """
-    rows = -(-len(runs) // 2)
-    fig, axes = views.subplots(rows, 2, size=(12, 0.5 + 2.3 * rows), sharex=True, sharey=True)
-    axes = np.atleast_2d(axes)
-    for ax, (number, run) in zip(axes.flat, runs.items()):
-        t = np.arange(run.steps)
-        epoch = t / updates_per_epoch
-        ax.step(epoch, announced[number](t), where="post", color=views.GRAY, ls="--", lw=1.6)
-        ax.step(epoch, run.lr, where="post", color=views.BLUE, ls="-", lw=2.6)
-        ax.set_title(f"Strip {number}")
-    _outer_labels(axes, f"epoch ({updates_per_epoch} updates each)", views.RATE_LABEL)
+    metrics = list(next(iter(values.values())))
+    names = list(values[next(iter(values))][metrics[0]])
+    size = (13, 1.2 + len(metrics) * (0.9 + 0.33 * len(names)))
+    fig, axes = views.subplots(len(metrics), len(values), size=size, sharey=True)
+    axes = np.reshape(axes, (len(metrics), len(values)))
+    said = []
+    for column, (setting, by_metric) in enumerate(values.items()):
+        for row, (metric, unit) in enumerate(zip(metrics, units)):
+            ax = axes[row, column]
+            _bars(ax, by_metric[metric], unit)
+            if row == 0:
+                ax.set_title(setting, fontsize=13)
+            numbers = ", ".join(f"{n} {_signed(e)}" for n, e in by_metric[metric].items())
+            said.append(f"{setting}, {metric} ({unit}): {numbers}")
+    axes[0, 0].set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -0.6))
     views.suptitle(fig, title)
-    rates = "; ".join(f"strip {n}: {_eighths(run.lr)}" for n, run in runs.items())
-    return views.with_alt(fig, alt=f"{title}. Recorded rates at every eighth of the run: {rates}.")
+    return views.with_alt(fig, alt=f"{title}. {'; '.join(said)}.", scale=1.2)
 
 
-def _eighths(lr: np.ndarray) -> str:
-    at = np.linspace(0, len(lr) - 1, 9).round().astype(int)
-    return ", ".join(f"{rate:.2g}" for rate in lr[at])
+def _bars(ax: Any, rows: Mapping[str, Estimate], unit: str) -> None:
+    sizes = sorted(abs(e.mean) for e in rows.values())
+    far = sizes[-1] if len(sizes) > 1 and sizes[-1] > 2.5 * sizes[-2] else np.inf
+    inside = [e for e in rows.values() if abs(e.mean) < far]
+    low, high = min(0.0, *(e.low for e in inside)), max(0.0, *(e.high for e in inside))
+    room = 0.08 * (high - low)
+    ax.set_xlim(low - room, high + room)
+    for y, e in enumerate(rows.values()):
+        clear = e.low > 0 or e.high < 0
+        look = {"color": views.BLUE, "fmt": "D"} if clear else {"color": views.GRAY, "fmt": "o"}
+        if abs(e.mean) >= far:
+            right = e.mean > 0
+            text = f"{e.mean:+.0f} [{e.low:+.0f}, {e.high:+.0f}]"
+            text = f"{text} →" if right else f"← {text}"
+            place = (high + room, y) if right else (low - room, y)
+            side = "right" if right else "left"
+            ax.text(*place, text, ha=side, va="center", color=views.BLUE, fontsize=12)
+            continue
+        ax.errorbar(e.mean, y, xerr=(e.high - e.low) / 2, capsize=4, lw=2, ms=5, **look)
+    ax.axvline(0, color=views.BLACK, ls="-", lw=1.2)
+    ax.set_xlabel(unit, fontsize=12)
+
+
+def _signed(e: Estimate) -> str:
+    return f"{e.mean:+.1f} [{e.low:+.1f}, {e.high:+.1f}]"
+
+
+def areas(points: Mapping[str, tuple[Any, Any]], title: str, alt: str) -> Picture:
+    """Return the final training loss against the area under the schedule, a mark per shape.
+
+    Args:
+        points: shape -> (areas, losses).
+        title: the finding.
+        alt: the text alternative.
+
+    Example:
+        >>> areas({"linear": ([1.0, 2.0], [2.0, 1.5])}, "It falls", "Two falling points.").alt
+        'Two falling points.'
+    """
+    fig, ax = views.subplots(size=(10, 4.2))
+    for i, (name, (area, loss)) in enumerate(points.items()):
+        look = {"color": views.color(i), "ms": 9, "alpha": 0.85}
+        if name.startswith("rising"):
+            look = {"color": views.BLACK, "ms": 17, "mew": 2, "mfc": "none"}
+        ax.plot(area, loss, "osD^vPX*<>"[i % 10], label=name, **look)
+    ax.set(xlabel="area under the schedule (sum of the rates)", ylabel="final training loss")
+    ax.set_ylim(bottom=0)
+    ax.set_title(title)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.02), fontsize=11)
+    return views.with_alt(fig, alt=alt)

@@ -1,13 +1,11 @@
 """Every checker of lesson 3 accepts its solution, knows its stub, and explains typical mistakes."""
 
-import math
-
 import numpy as np
 import pytest
 from exercise_table import check_lesson
 
 from course_utils.lessons.lesson03 import exercises as ex
-from course_utils.schedules import constant, cosine, exponential, natural_exponential
+from course_utils.schedules import cosine
 
 
 def alpha_as_a_rate(t, lr, decay_steps, alpha):
@@ -79,6 +77,25 @@ def backwards(t, boundaries, values):
     return ex.my_piecewise(t, boundaries, values[::-1])
 
 
+def each(choose):
+    """A wrong way to choose the row; the rest is right."""
+    return lambda ca, ja, cb, jb: ja[choose(ca, ja)] - jb[choose(cb, jb)]
+
+
+def of_a(ca, ja, cb, jb):
+    row = ca.mean(axis=1).argmin()
+    return ja[row] - jb[row]
+
+
+def of_the_choosers(ca, ja, cb, jb):
+    return ca[ca.mean(axis=1).argmin()] - cb[cb.mean(axis=1).argmin()]
+
+
+def unpaired(ca, ja, cb, jb):
+    a, b = ja[ca.mean(axis=1).argmin()], jb[cb.mean(axis=1).argmin()]
+    return np.sort(a) - np.sort(b)
+
+
 def bent(function, at):
     """`function` of the step, a millionth too large at one step."""
     return lambda t, *rest: function(t, *rest) + 1e-6 * (t == at)
@@ -93,13 +110,8 @@ WRONG = {
         0.02: "half",
     },
     "decay_or_not": {"A": "slows the run down", "c": "logarithmic", "D": "one of", 2: "one of"},
-    "where_it_freezes": {
-        -1: "infinite sum",
-        5: "does move",
-        4.88: "one step",
-        3.8: "slope falls",
-        0: "multiplied",
-    },
+    "cosine_against_constant": {"A": "pays twice", "c": "the least", "D": "one of"},
+    "where_it_freezes": {"A": "add up to 0.1", "B": "not come that far", 3.9: "one of"},
     "keras_decay": {
         1: "first update",
         0.5: "million",
@@ -107,7 +119,7 @@ WRONG = {
         0.9062: "subtracts",
         0.1: "divide",
     },
-    "restarts": {"A": "paired", "B": "measurable", "yes": "one of"},
+    "which_shape": {"A": "one task", "C": "floor", "yes": "one of"},
     "write_cosine": {
         alpha_as_a_rate: "fraction",
         climbs_back: "climbs back",
@@ -120,7 +132,7 @@ WRONG = {
         warmup_plus_one: "one step early",
         warmup_not_shifted: "t − W",
         warmup_climbs_back: "stay at 0",
-        warmup_within_the_budget: "D steps",
+        warmup_within_the_budget: "of D = 100 steps",
         warmup_from_a_third: "must be 0",
     },
     "fix_boundary": {
@@ -134,14 +146,9 @@ WRONG = {
         0.96**62: "root",
         0.96 / 62: "dividing",
         1 - 0.04 / 62: "exact",
+        0.9993: "rounded",
+        0.9994: "rounded",
         1.0: "62 times",
-    },
-    "natural_rate": {
-        0.96: "0.38",
-        0.04: "close",
-        math.log(0.96): "sign",
-        math.exp(-0.96): "direction",
-        1: "solve",
     },
     "area_of_a_cosine": {
         465: "constant",
@@ -151,27 +158,28 @@ WRONG = {
         296.06: "quarter",
         100: "half cosine",
     },
-    "choose_schedule": {
-        (lambda: 0.3): "Schedule",
-        (lambda: constant(0.3)): "constant",
-        (lambda: natural_exponential(0.5, 62, 0.96)): "stops before",
-        (lambda: cosine(0.4, 3100)): "hardly decays",
-        (lambda: cosine(1e6, 310)): "diverged",
+    "paired": {
+        each(lambda choose, judge: judge.mean(axis=1).argmin()): "lucky",
+        each(lambda choose, judge: choose.mean(axis=1).argmax()): "worst",
+        of_a: "one rate",
+        of_the_choosers: "Judge on others",
+        unpaired: "sorted",
+        (lambda *tables: ex.my_paired(*tables).mean()): "mean",
+        (lambda ca, ja, cb, jb: ex.my_paired(cb, jb, ca, ja)): "b minus a",
+        (lambda ca, ja, cb, jb: ja - jb): "one difference per seed",
     },
 }
 
 # Nearly right, and wrong still: on each side of each threshold.
 NEAR = {
     "half_the_rate": (0.0137, 0.0120),
-    "where_it_freezes": (3.95, 3.88),
-    "keras_decay": (0.915, 0.9135),
-    "write_cosine": tuple(bent(ex.my_cosine, t) for t in (0, 25, 50, 100, 150, 200)),
+    "keras_decay": (0.9195, 0.909),
+    "write_cosine": tuple(bent(ex.my_cosine, t) for t in (0, 25, 50, 75, 100, 150, 200)),
     "write_warmup": tuple(bent(ex.my_warmup, t) for t in (0, 1, 5, 9, 10, 11, 60, 110, 130)),
     "fix_boundary": tuple(bent(ex.my_piecewise, t) for t in (0, 100, 101, 200, 201)),
     "gamma_per_update": (0.99935, 0.99933),
-    "natural_rate": (0.0412, 0.0405),
     "area_of_a_cosine": (235.5, 230),
-    "choose_schedule": (lambda: exponential(0.4, 310, 0.27),),  # better by 1.6 standard errors
+    "paired": (lambda *tables: ex.my_paired(*tables) + [0, 0, 2e-6, 0],),
 }
 
 
@@ -186,3 +194,18 @@ def test_every_question_is_in_the_table():
 
 def test_alpha_added_on_top_is_told_where_the_rate_starts():
     assert "step 0" in ex.write_cosine.check(alpha_added).message
+
+
+def test_single_precision_is_precise_enough():
+    def in_float32(t, lr, decay_steps, alpha):
+        return np.float32(ex.my_cosine(t, lr, decay_steps, alpha))
+
+    assert ex.write_cosine.check(in_float32).status == "correct"
+    assert ex.keras_decay.check(0.91).status == "correct"
+
+
+def test_a_wrong_rate_is_told_with_the_digits_in_which_it_differs():
+    for function, question in ((ex.my_cosine, ex.write_cosine), (ex.my_warmup, ex.write_warmup)):
+        message = question.check(bent(function, 50 if question is ex.write_cosine else 60)).message
+        wanted, got = message.split("must be ")[1].split(":")[0].split(", got ")
+        assert wanted != got
