@@ -26,16 +26,10 @@ from pathlib import Path
 import install
 import nbformat
 import vendor
+from lesson_map import LIVE
 from vendor import Problem
 
 from course_utils import __version__
-
-# The lessons that run in a browser. One that is finished joins by its line here.
-LIVE = (
-    "00",
-    "01",
-    "02",
-)
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "lite"
@@ -46,16 +40,14 @@ START = "00_start_here.ipynb"
 PYODIDE = "pyodide@0.27.7"
 CORE = ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip")
 LOCK = "pyodide-lock.json"
-CORE_SUMS = dict(
-    reversed(line.split()) for line in (TEMPLATE / "pyodide.sha256").read_text("utf-8").splitlines()
-)
+CORE_SUMS = vendor.sums(TEMPLATE / "pyodide.sha256")
 ADDRESS = "https://cdn.jsdelivr.net/pyodide/v0.27.7/full/"
 
 WANTED = ("numpy", "matplotlib", "ipython", "jedi", "micropip")
 # What these ask for, and nothing here uses: fonts in PDF files, time zones, figures of pyplot.
 UNUSED = {"fonttools", "pytz", "matplotlib-pyodide"}
 # Packages that Pyodide does not have -> (what is imported, what they need). The versions of the
-# first three are in constraints.txt, the next two come with JupyterLite, the last two are ours.
+# first three are in constraints.txt; two come with JupyterLite, two are ours.
 ADDED = {
     "comm": (["comm"], ["traitlets"]),
     "ipywidgets": (["ipywidgets"], ["comm", "ipython", "traitlets"]),
@@ -72,7 +64,7 @@ DATA = (".py", ".csv", ".npz", ".mplstyle")  # the files of the package
 UNSAID = {"ipykernel": ["BSD 3-Clause (JupyterLite)"], "sqlite3": ["PSF License (Python)"]}
 
 READ_ONLY = (
-    "> **To be read here.** This lesson does not run in a browser yet: its cells need the installed "
+    "> **To be read here.** This lesson does not run in a browser: its cells need the installed "
     "course. What they printed and drew is below them."
 )
 
@@ -272,14 +264,13 @@ def environment(venv: Path, pip: list[str]) -> Path:
     stamp = venv / "lite.txt"
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != wanted:
         print(f"Making {venv.name}, the environment of JupyterLite, once.", flush=True)
-        python = install.python_of(venv)
-        quiet = ["--quiet", "--disable-pip-version-check"]
+        command = [install.python_of(str(venv)), "-m", "pip"]
+        pinned = ["--quiet", "--disable-pip-version-check", "-c", str(told[1])]
         try:
             install.run([sys.executable, "-m", "venv", "--clear", str(venv)])
-            install.run([python, "-m", "pip", "install", *quiet, "-c", str(told[1]),
-                         "-r", str(told[0]), *pip])  # fmt: skip
-            install.run([python, "-m", "pip", "download", *quiet, "--no-deps", "-c", str(told[1]),
-                         "--only-binary=:all:", "-d", str(venv / "wheels"), *FROM_PIP, *pip])  # fmt: skip
+            install.run([*command, "install", *pinned, "-r", str(told[0]), *pip])
+            wheels = ["--no-deps", "--only-binary=:all:", "-d", str(venv / "wheels")]
+            install.run([*command, "download", *pinned, *wheels, *FROM_PIP, *pip])
         except install.Problem as problem:
             raise Problem(str(problem)) from None
         stamp.write_text(wanted, encoding="utf-8")
@@ -300,10 +291,8 @@ def write_pyodide(folder: Path, venv: Path, notebooks: Path) -> str:
         found = wheel(package, given and Path(given), STORE / "wheels", address)
         shutil.copyfile(found, folder / found.name)
     extension = next(venv.glob("share/jupyter/labextensions/@jupyterlite/*/static/pypi"))
-    given = {name: venv / "wheels" for name in FROM_PIP} | dict.fromkeys(
-        FROM_JUPYTERLITE, extension
-    )
-    for name, where in given.items():
+    for name in (*FROM_PIP, *FROM_JUPYTERLITE):
+        where = venv / "wheels" if name in FROM_PIP else extension
         found = next(where.glob(f"{name.replace('-', '_')}-*.whl"))
         shutil.copy(found, folder)
         lock["packages"][name] = listed(found, name)

@@ -17,11 +17,15 @@ ROOT = Path(__file__).resolve().parents[1]
 VENDOR = ROOT / "slides" / ".vendor"
 PACKAGES = ("reveal.js@4.6.1", "mathjax@3.2.2")
 MATHJAX = "mathjax/es5/tex-svg-full.js"
-# What is used of them, and the sum that each file must have.
-SUMS = ROOT / "tools" / "slides_template" / "vendor.sha256"
-FILES = {
-    name: wanted for wanted, name in map(str.split, SUMS.read_text(encoding="utf-8").splitlines())
-}
+
+
+def sums(path: Path) -> dict[str, str]:
+    """Return the sum that each file must have, from a list as `sha256sum` writes it."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {name: wanted for wanted, name in map(str.split, lines)}
+
+
+FILES = sums(ROOT / "tools" / "slides_template" / "vendor.sha256")  # what is used of them
 
 
 class Problem(Exception):
@@ -85,9 +89,7 @@ def fetch(
         raise Problem(f"npm did not answer within ten minutes. Try again, or {by_hand}.") from None
     if done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)
-        raise Problem(
-            f"npm could not fetch {named}. Is there a network? If not, {by_hand}."
-        )
+        raise Problem(f"npm could not fetch {named}. Is there a network? If not, {by_hand}.")
     if wrong := wrong_files(modules, files):
         raise Problem(f"npm delivered something else than expected: {', '.join(wrong)}.")
     return modules
