@@ -111,7 +111,7 @@ test-browser: install ## every lesson in JupyterLab in a real browser (NB=01 for
 	@$(PY) -m pytest -q $(HANGS) $(if $(NB),-k "$(NB)_ or desk or start_here") \
 	  --ignore=tests/browser/test_lite.py tests/browser
 
-test-lite: lite ## lesson 1 in the browser edition, in a real browser without a network (NB=02 for another)
+test-lite: install lite ## lesson 1 in the browser edition, in a real browser without a network (NB=02 for another)
 	@LITE_VENV="$(LITE_VENV)" LITE_NB="$(or $(NB),01)" $(PY) -m pytest -q $(HANGS) \
 	  tests/browser/test_lite.py
 
@@ -130,8 +130,9 @@ book: install ## a website of all lessons in book/, with search, for the browser
 
 # JupyterLite and Pyodide, in a small environment of their own. PYODIDE_WHEELS names a folder with the
 # wheels of the Pyodide distribution; what is not there is fetched once, from PYODIDE_ADDRESS.
-lite: install ## a website in which the first lessons run without installation, in lite/
-	@$(PY) tools/lite.py "$(LITE_VENV)" $(PIP_ARGS)
+# The course need not be installed for it.
+lite: ## a website in which the first lessons run without installation, in lite/
+	@PYTHONPATH="$(CURDIR)" "$(PYTHON)" tools/lite.py "$(LITE_VENV)" $(PIP_ARGS)
 
 links: install ## try all external links (needs the network)
 	@$(PY) tools/install.py --any-python --extras book "$(VENV)" $(PIP_ARGS)

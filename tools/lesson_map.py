@@ -10,10 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-import tomllib
 from pathlib import Path
-
-from course_utils.run import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- lessons: written by `make readme` -->", "<!-- end of lessons -->"
@@ -29,6 +26,8 @@ LIVE = (
 
 def address() -> str:
     """Return where the book and the browser edition are published; "" where nobody has said so."""
+    import tomllib  # new in Python 3.11: an old one is told so by those who use this module
+
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     return settings["tool"]["course"]["address"].rstrip("/")
 
@@ -103,6 +102,8 @@ def updated(readme: str, lessons: str) -> str:
 
 def main() -> int:
     """Write README.md anew if it is not up to date."""
+    from course_utils.run import write_atomically  # needs NumPy; `make lite` does without
+
     path = ROOT / "README.md"
     old = path.read_text(encoding="utf-8")
     new = updated(old, table(ROOT / "notebooks"))

@@ -6,7 +6,8 @@ JupyterLite (the pages) and Pyodide (Python as a program for the browser), in pi
 everything in the folder: no request leaves it. What Pyodide does not bring, the course among it,
 is added to the list of its packages, so that nothing is installed when a lesson is opened.
 Environment variables: PYODIDE_WHEELS names a folder with the wheels of the Pyodide distribution;
-PYODIDE_ADDRESS is where those are fetched from that are not in it, once.
+PYODIDE_ADDRESS is where those are fetched from that are not in it, once. Only the standard library
+is needed here: who makes the pages need not have the course installed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from email import message_from_string
 from pathlib import Path
 
 import install
-import nbformat
 import vendor
 from lesson_map import LIVE
 from vendor import Problem
@@ -176,12 +176,30 @@ def course_files(notebooks: Path) -> dict[str, bytes]:
         for path in sorted((notebooks / "results").glob(f"{number}_*.json")):
             files[f"course_browser/results/{path.name}"] = path.read_bytes()
         for path in sorted(notebooks.glob(f"{number}_*.ipynb")):
-            stored |= stored_outputs(nbformat.read(path, as_version=4))
+            stored |= stored_outputs(read(path))
     files["course_browser/stored.json"] = json.dumps(stored).encode()
     return files
 
 
 # --- notebooks ------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> dict:
+    """Return a notebook in which texts are strings: JupyterLite does not join lists of lines."""
+
+    def joined(text: str | list[str]) -> str:
+        return text if isinstance(text, str) else "".join(text)
+
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        cell["source"] = joined(cell["source"])
+        for output in cell.get("outputs", []):
+            if "text" in output:
+                output["text"] = joined(output["text"])
+            for kind, shown in output.get("data", {}).items():
+                if not kind.endswith("json"):
+                    output["data"][kind] = joined(shown)
+    return notebook
 
 
 def needs_torch(cell: dict) -> bool:
@@ -207,11 +225,8 @@ def edition(notebook: dict, live: bool) -> dict:
         first = notebook["cells"][0]
         title, _, rest = first["source"].partition("\n")
         first["source"] = f"{title}\n\n{READ_ONLY}\n{rest}"
-    notebook["metadata"]["kernelspec"] = {
-        "display_name": "Python (Pyodide)",
-        "language": "python",
-        "name": "python",
-    }
+    spec = {"display_name": "Python (Pyodide)", "language": "python", "name": "python"}
+    notebook["metadata"]["kernelspec"] = spec
     content = json.dumps(notebook, sort_keys=True).encode()
     notebook["metadata"]["release"] = hashlib.sha256(content).hexdigest()[:12]
     return notebook
@@ -222,8 +237,7 @@ def write_contents(folder: Path, notebooks: Path) -> dict[str, str]:
     releases = {}
     folder.mkdir(parents=True)
     for path in sorted(notebooks.glob("*.ipynb")):
-        # As it is read, texts are strings: JupyterLite does not join nbformat's lists of lines.
-        notebook = edition(nbformat.read(path, as_version=4), path.name.startswith(LIVE))
+        notebook = edition(read(path), path.name.startswith(LIVE))
         releases[path.name] = notebook["metadata"]["release"]
         (folder / path.name).write_text(json.dumps(notebook), encoding="utf-8")
     if START not in releases:
@@ -267,6 +281,7 @@ def environment(venv: Path, pip: list[str]) -> Path:
         command = [install.python_of(str(venv)), "-m", "pip"]
         pinned = ["--quiet", "--disable-pip-version-check", "-c", str(told[1])]
         try:
+            install.check_python()
             install.run([sys.executable, "-m", "venv", "--clear", str(venv)])
             install.run([*command, "install", *pinned, "-r", str(told[0]), *pip])
             wheels = ["--no-deps", "--only-binary=:all:", "-d", str(venv / "wheels")]
@@ -298,10 +313,8 @@ def write_pyodide(folder: Path, venv: Path, notebooks: Path) -> str:
         lock["packages"][name] = listed(found, name)
     manager = {"piplite/__init__.py": b"", "piplite/piplite.py": b""}
     manager["piplite/cli.py"] = (TEMPLATE / "cli.py").read_bytes()
-    for name, files in {
-        "learning-rate-course": course_files(notebooks),
-        "piplite": manager,
-    }.items():
+    ours = {"learning-rate-course": course_files(notebooks), "piplite": manager}
+    for name, files in ours.items():
         lock["packages"][name] = listed(write_wheel(folder, name, files), name)
     text = json.dumps(lock)
     named = f"lock-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
@@ -323,8 +336,7 @@ def write_page(site: Path, releases: dict[str, str]) -> None:
     """Have lab/index.html run start.js before JupyterLite, and open the start page by itself."""
     size = sum(path.stat().st_size for path in (site / "pyodide").iterdir())
     script = (TEMPLATE / "start.js").read_text(encoding="utf-8")
-    whole = hashlib.sha256(json.dumps(releases, sort_keys=True).encode()).hexdigest()[:12]
-    script = script.replace("RELEASES = {}", f"RELEASES = {json.dumps(releases | {'': whole})}", 1)
+    script = script.replace("RELEASES = {}", f"RELEASES = {json.dumps(releases)}", 1)
     script = script.replace("SIZE", f"{size / 1e6:.0f}")
     changes = {
         "<script>": f"<script>\n{script}</script>\n    <script>",
@@ -353,7 +365,7 @@ def make(out: Path, notebooks: Path, venv: Path) -> None:
         shutil.copy(TEMPLATE / "overrides.json", scratch / "in")
         build(venv, scratch)
         (scratch / "pyodide").rename(scratch / "site" / "pyodide")
-        write_page(scratch / "site", releases)
+        write_page(scratch / "site", releases | {"": lock})
         licenses = sorted(license_of(path) for path in (scratch / "site").glob("pyodide/*.whl"))
         text = (TEMPLATE / "LICENSES.txt").read_text(encoding="utf-8")
         (scratch / "site" / "LICENSES.txt").write_text(text + "\n".join(licenses) + "\n", "utf-8")

@@ -319,7 +319,8 @@ class _Prepared:
         epoch = 0
         while True:
             order = [sampling.epoch_batches(n, self.batch_size, epoch, seed) for seed in seeds]
-            order = np.stack(order, axis=1)  # (updates, S, B)
+            # (updates, S, B); `take` refuses int64 where pointers have 32 bits, as in a browser
+            order = np.stack(order, axis=1, dtype=np.intp)
             for rows in order:  # batch by batch: what was just gathered is still in the cache
                 yield self.inputs.take(rows, axis=0), self.targets.take(rows, axis=0)
             epoch += 1

@@ -189,7 +189,8 @@ def test_contents_hold_the_lessons_and_only_recorded_runs_that_are_read(tmp_path
     text = (tmp_path / "files" / "02_b.ipynb").read_text(encoding="utf-8")
     written = json.loads(text)
     assert written["metadata"]["release"] == releases["02_b.ipynb"]
-    # JupyterLite does not join nbformat's lists of lines.
+    # JupyterLite does not join the lists of lines that are in the source.
+    assert "one\\ntwo" not in (source / "02_b.ipynb").read_text(encoding="utf-8")
     assert written["cells"][2]["outputs"][0]["text"] == "one\ntwo\n"
     (source / lite.START).unlink()
     with pytest.raises(Problem, match="there is no 00_start_here"):

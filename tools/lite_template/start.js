@@ -1,5 +1,5 @@
 // Runs in lab/index.html before JupyterLite does; tools/lite.py fills in RELEASES.
-const RELEASES = {}; // file -> a sum of its content; "" -> one of everything
+const RELEASES = {}; // lesson -> a sum of its content; "" -> the list of packages
 
 // JupyterLite shows your copy of a file for ever. A lesson that has changed since you began with it
 // opens anew, and your copy is listed beside it under another name.
