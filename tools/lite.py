@@ -346,6 +346,8 @@ def write_page(site: Path, releases: dict[str, str]) -> None:
         "Loading JupyterLite...": "Loading the lessons ...",
     }
     replace(site / "lab" / "index.html", changes)
+    # JupyterLab asks for this where a printed text looks like a path, and complains where it is not.
+    (site / "api" / "resolvePath").write_text('{"resolved": []}', encoding="utf-8")
     go = f"location.replace('lab/index.html?path={START}')"
     replace(site / "index.html", {"await import('./config-utils.js')": go})
 

@@ -177,3 +177,13 @@ def test_the_slider_answers_every_move() -> None:
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert bundle["text/plain"] == "A slider. (To move it, run the notebook.)"
     test.close()
+
+
+def test_in_the_browser_edition_it_says_what_runs_there(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(progress.BROWSER, "1, 2")
+    runs, kept = checkup.check().checks
+    assert (runs.name, runs.status) == ("browser", OK)
+    assert "lessons 1, 2:" in runs.found and "make lab" in runs.found
+    assert kept.status == NOTE and "until you reload" in kept.found
+    kept = checkup.browser_progress(str(tmp_path))
+    assert kept.status == OK and "storage of this browser" in kept.found
