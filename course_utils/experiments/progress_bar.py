@@ -22,7 +22,7 @@ def progress_bar(progress: bool, total: int, initial: int = 0) -> Any:
         ...     bar.update(5)
     """
     if sys.platform == "emscripten" and not progress:
-        from tqdm import tqdm
+        from tqdm.notebook import tqdm
 
         tqdm.monitor_interval = 0  # else it complains that no thread can be started
         return tqdm(total=total, initial=initial, unit="updates", delay=2, leave=False)
