@@ -222,9 +222,8 @@ def edition(notebook: dict, live: bool) -> dict:
         if live and needs_torch(cell):
             cell["source"] = f"%%recorded {cell['id']}\n{cell['source']}"
     if not live:
-        first = notebook["cells"][0]
-        title, _, rest = first["source"].partition("\n")
-        first["source"] = f"{title}\n\n{READ_ONLY}\n{rest}"
+        title, _, rest = notebook["cells"][0]["source"].partition("\n")
+        notebook["cells"][0]["source"] = f"{title}\n\n{READ_ONLY}\n{rest}"
     spec = {"display_name": "Python (Pyodide)", "language": "python", "name": "python"}
     notebook["metadata"]["kernelspec"] = spec
     content = json.dumps(notebook, sort_keys=True).encode()
@@ -311,14 +310,14 @@ def write_pyodide(folder: Path, venv: Path, notebooks: Path) -> str:
         found = next(where.glob(f"{name.replace('-', '_')}-*.whl"))
         shutil.copy(found, folder)
         lock["packages"][name] = listed(found, name)
-    manager = {"piplite/__init__.py": b"", "piplite/piplite.py": b""}
+    manager = {f"piplite/{name}.py": b"" for name in ("__init__", "piplite")}
     manager["piplite/cli.py"] = (TEMPLATE / "cli.py").read_bytes()
     ours = {"learning-rate-course": course_files(notebooks), "piplite": manager}
     for name, files in ours.items():
         lock["packages"][name] = listed(write_wheel(folder, name, files), name)
-    text = json.dumps(lock)
-    named = f"lock-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
-    (folder / named).write_text(text, encoding="utf-8")
+    text = json.dumps(lock).encode()
+    named = f"lock-{hashlib.sha256(text).hexdigest()[:12]}.json"
+    (folder / named).write_bytes(text)
     return named
 
 
@@ -334,10 +333,9 @@ def replace(page: Path, changes: dict[str, str]) -> None:
 
 def write_page(site: Path, releases: dict[str, str]) -> None:
     """Have lab/index.html run start.js before JupyterLite, and open the start page by itself."""
-    size = sum(path.stat().st_size for path in (site / "pyodide").iterdir())
-    script = (TEMPLATE / "start.js").read_text(encoding="utf-8")
+    size = sum(path.stat().st_size for path in (site / "pyodide").iterdir()) / 1e6
+    script = (TEMPLATE / "start.js").read_text(encoding="utf-8").replace("SIZE", f"{size:.0f}")
     script = script.replace("RELEASES = {}", f"RELEASES = {json.dumps(releases)}", 1)
-    script = script.replace("SIZE", f"{size / 1e6:.0f}")
     changes = {
         "<script>": f"<script>\n{script}</script>\n    <script>",
         "await import(": "await setCopiesAside().catch(console.error);\n        await import(",
@@ -346,7 +344,7 @@ def write_page(site: Path, releases: dict[str, str]) -> None:
         "Loading JupyterLite...": "Loading the lessons ...",
     }
     replace(site / "lab" / "index.html", changes)
-    # JupyterLab asks for this where a printed text looks like a path, and complains where it is not.
+    # JupyterLab asks for this where a printed text looks like a path.
     (site / "api" / "resolvePath").write_text('{"resolved": []}', encoding="utf-8")
     go = f"location.replace('lab/index.html?path={START}')"
     replace(site / "index.html", {"await import('./config-utils.js')": go})
@@ -379,12 +377,12 @@ def make(out: Path, notebooks: Path, venv: Path) -> None:
 
 def build(venv: Path, scratch: Path) -> None:
     """Have JupyterLite write its pages."""
-    program = Path(install.python_of(str(venv))).absolute()
-    command = [program, "-m", "jupyter", "lite", "build", "--lite-dir", "in", "--output-dir"]
-    command += ["site", "--contents", "files", "--no-sourcemaps", "--apps", "lab"]
+    program = os.path.abspath(install.python_of(str(venv)))
+    command = [program, "-m", "jupyter", "lite", "build", "--lite-dir", "in", "--contents", "files"]
+    command += ["--output-dir", "site", "--no-sourcemaps", "--apps", "lab"]
     apart = {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_CONFIG_DIR": "config"}
     told = {"capture_output": True, "text": True, "timeout": 300, "env": os.environ | apart}
-    done = subprocess.run(list(map(str, command)), cwd=scratch, **told)
+    done = subprocess.run(command, cwd=scratch, **told)
     if done.returncode:
         raise Problem(f"JupyterLite failed:\n{(done.stdout + done.stderr)[-3000:]}")
 
@@ -393,8 +391,8 @@ def main(arguments: list[str]) -> int:
     """Write the site; return 0 when all went well."""
     venv, *pip = arguments
     make(OUT, ROOT / "notebooks", environment(Path(venv), pip))
-    size = sum(path.stat().st_size for path in OUT.rglob("*") if path.is_file())
-    print(f"{OUT.name}/: {size / 1e6:.0f} MB; python -m http.server -d {OUT.name} shows it")
+    size = sum(path.stat().st_size for path in OUT.rglob("*") if path.is_file()) / 1e6
+    print(f"{OUT.name}/: {size:.0f} MB; python -m http.server -d {OUT.name} shows it")
     return 0
 
 
