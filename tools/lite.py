@@ -83,7 +83,7 @@ def trimmed(packages: dict[str, dict]) -> dict[str, dict]:
     waiting = list(WANTED)
     while waiting:
         name = waiting.pop().lower().replace("_", "-")
-        if name in kept or name in UNUSED:
+        if name in kept:
             continue
         if name not in packages:
             raise Problem(f"{PYODIDE} has no package {name}.")
