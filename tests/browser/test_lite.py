@@ -206,7 +206,7 @@ def counted(notebook: desk.Notebook):
     raise AssertionError("no exercise with a simple answer")
 
 
-def test_a_wrong_and_a_right_answer_are_told_and_kept(lesson, context, site):
+def test_a_wrong_and_a_right_answer_are_told_and_kept(lesson, site):
     index, variable, name, right = counted(lesson)
     wrong = "something else" if isinstance(right, str) else 3 * right + 1
     for answer, status in ((wrong, "✗ not yet"), (right, "✓ correct")):
@@ -221,7 +221,7 @@ def test_a_wrong_and_a_right_answer_are_told_and_kept(lesson, context, site):
     lesson.page.evaluate(desk.PREPARE)
     assert lesson.cells()[index]["source"] == source
 
-    start = desk.Notebook(context.new_page(), START_PAGE)
+    start = desk.Notebook(lesson.page, START_PAGE)  # in place of the lesson, and of its kernel
     start.open(site)
     start.run_all()
     assert start.errors() == []
@@ -230,7 +230,6 @@ def test_a_wrong_and_a_right_answer_are_told_and_kept(lesson, context, site):
     assert "browser edition" in start.cell(showing(start, "checkup.check()")).inner_text()
     start.page.screenshot(path=ARTIFACTS / "lite" / "start_page.png")
     assert start.console == [] and start.outside == set()
-    start.shut_down()
 
 
 def test_a_new_release_reaches_who_has_edited(browser, server, tmp_path):

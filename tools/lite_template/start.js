@@ -13,7 +13,7 @@ async function setCopiesAside() {
   const set = await copies(names);
   localStorage.setItem("course-releases", JSON.stringify(RELEASES));
   if (set.length) say(`New here: ${set.map(([name]) => name).join(", ")}. ` +
-    `What you had written is kept as ${set.map(([, own]) => own).join(", ")}.`, 60);
+    `What you had written is kept as ${set.map(([, own]) => own).join(", ")}. (Click to close.)`);
 }
 
 // The names of the edited copies of older releases, before and after they were renamed.
