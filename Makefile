@@ -3,6 +3,7 @@
 PYTHON    ?= python3
 PIP_ARGS  ?=
 VENV      ?= .venv
+LITE_VENV ?= .venv-lite
 NB        ?=
 ARGS      ?=
 LAB_ARGS  ?=
@@ -45,7 +46,7 @@ HANGS := -o faulthandler_timeout=1800 -o faulthandler_exit_on_timeout=true
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test lint unit nbval test-browser run fresh slides book links audit contracts records cifar100 bench readme repeat clean
+.PHONY: help install lab test lint unit nbval test-browser test-lite run fresh slides book lite links audit contracts records cifar100 bench readme repeat clean
 
 help: ## this list
 	@echo "A hands-on course on the learning rate. First of all: make lab"
@@ -111,7 +112,12 @@ repeat: install ## nbval RUNS=20 times, the second with all processors busy (ove
 	echo "$$failed of $(RUNS) runs failed; what those said is in build/repeat/"; [ $$failed = 0 ]
 
 test-browser: install ## every lesson in JupyterLab in a real browser (NB=01 for one)
-	@$(PY) -m pytest -q $(HANGS) $(if $(NB),-k "$(NB)_ or desk or start_here") tests/browser
+	@$(PY) -m pytest -q $(HANGS) $(if $(NB),-k "$(NB)_ or desk or start_here") \
+	  --ignore=tests/browser/test_lite.py tests/browser
+
+test-lite: install lite ## lesson 1 in the browser edition, in a real browser without a network (NB=02 for another)
+	@LITE_VENV="$(LITE_VENV)" LITE_NB="$(or $(NB),01)" $(PY) -m pytest -q $(HANGS) \
+	  tests/browser/test_lite.py
 
 run: install ## execute all notebooks in place and clean them (NB=01 for one)
 	@$(PY) tools/notebooks.py run $(NB)
@@ -125,6 +131,12 @@ slides: install ## a lecture of each lesson in slides/, for the browser (NB=01 f
 book: install ## a website of all lessons in book/, with search, for the browser
 	@$(PY) tools/install.py --any-python --extras book "$(VENV)" $(PIP_ARGS)
 	@$(PY) tools/book.py
+
+# JupyterLite and Pyodide, in a small environment of their own. PYODIDE_WHEELS names a folder with the
+# wheels of the Pyodide distribution; what is not there is fetched once, from PYODIDE_ADDRESS.
+# The course need not be installed for it.
+lite: ## a website in which the first lessons run without installation, in lite/
+	@PYTHONPATH="$(CURDIR)" "$(PYTHON)" tools/lite.py "$(LITE_VENV)" $(PIP_ARGS)
 
 links: install ## try all external links (needs the network)
 	@$(PY) tools/install.py --any-python --extras book "$(VENV)" $(PIP_ARGS)
@@ -149,6 +161,6 @@ readme: install ## write the table of lessons in README.md anew
 	@$(PY) tools/lesson_map.py
 
 clean: ## remove .venv and all caches; notebooks stay as they are
-	rm -rf "$(VENV)" .venv-ci .pytest_cache .ruff_cache .hypothesis build book.tmp *.egg-info
+	rm -rf "$(VENV)" "$(LITE_VENV)" .venv-ci .venv-ci-lite .pytest_cache .ruff_cache .hypothesis build book.tmp lite.tmp *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +

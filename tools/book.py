@@ -22,7 +22,7 @@ from urllib.parse import unquote
 
 import nbformat
 import vendor
-from lesson_map import table
+from lesson_map import address, live_link, table
 from nbformat.v4 import new_output
 from pictures import as_images
 
@@ -40,6 +40,7 @@ LIVE = "Live in the notebook: the controls of this explorer need a running kerne
 REMARK = "**Teaching remark.** "
 STUB = "○ not attempted"
 LINK = '<a class="notebook-file" href="notebooks/{}" download>Download this page as a notebook</a>'
+TRY = ' · <a class="live-page" href="{}">Run it in the browser, without installation</a>'
 
 
 # --- from a notebook to a page --------------------------------------------------------------------
@@ -109,8 +110,11 @@ def with_page_links(html: str) -> str:
     return re.sub(r'href="(\w+)\.ipynb#([^"]+)"', renamed, html)
 
 
-def page(notebook: dict, name: str) -> dict:
-    """Return a notebook as it is shown in the book: linked to its file, alive without a kernel."""
+def page(notebook: dict, name: str, base: str = "") -> dict:
+    """Return a notebook as it is shown in the book: linked to its file, alive without a kernel.
+
+    `base` is where the browser edition is published.
+    """
     notebook = copy.deepcopy(notebook)
     notebook["metadata"].pop("widgets", None)
     for cell in notebook["cells"]:
@@ -125,7 +129,8 @@ def page(notebook: dict, name: str) -> dict:
             if source.startswith(REMARK):
                 source = f":::{{admonition}} For teachers\n{source.removeprefix(REMARK)}\n:::"
             cell["source"] = source
-    link = LINK.format(name)
+    live = live_link(name, base)
+    link = LINK.format(name) + (TRY.format(live) if live else "")
     first = notebook["cells"][0]
     title, _, rest = first["source"].partition("\n")
     first["source"] = f"{title}\n\n{link}\n{rest}"
@@ -144,7 +149,8 @@ def write_sources(folder: Path, notebooks: Path, mathjax: Path) -> None:
     downloads = folder / "_extra" / "notebooks"
     downloads.mkdir(parents=True)
     for path in lessons:
-        nbformat.write(page(nbformat.read(path, as_version=4), path.name), folder / path.name)
+        shown = page(nbformat.read(path, as_version=4), path.name, address())
+        nbformat.write(shown, folder / path.name)
         shutil.copy(path, downloads)
     if (notebooks / "images").is_dir():
         shutil.copytree(notebooks / "images", folder / "images")

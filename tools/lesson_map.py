@@ -12,10 +12,36 @@ import re
 import sys
 from pathlib import Path
 
-from course_utils.run import write_atomically
-
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- lessons: written by `make readme` -->", "<!-- end of lessons -->"
+
+# The lessons that run in the browser edition (`make lite`). One that is made for it joins by its
+# line here.
+LIVE = (
+    "00",
+    "01",
+    "02",
+)
+
+
+def address() -> str:
+    """Return where the book and the browser edition are published; "" where nobody has said so."""
+    import tomllib  # new in Python 3.11: an old one is told so by those who use this module
+
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return settings["tool"]["course"]["address"].rstrip("/")
+
+
+def live_link(name: str, base: str) -> str:
+    """Return the page on which a notebook runs in the browser, "" where there is none.
+
+    >>> live_link("01_a.ipynb", "https://course.test")
+    'https://course.test/lite/lab/index.html?path=01_a.ipynb'
+    >>> live_link("01_a.ipynb", ""), live_link("06_a.ipynb", "https://course.test")
+    ('', '')
+    """
+    here = bool(base) and name.startswith(LIVE)
+    return f"{base}/lite/lab/index.html?path={name}" if here else ""
 
 
 def prose(path: Path) -> str:
@@ -43,13 +69,18 @@ def section_minutes(text: str) -> list[int]:
     return [int(n) for n in re.findall(r"\| *(\d+) *\|\s*$", rows, re.MULTILINE)]
 
 
-def row(notebook: Path, text: str) -> str:
-    """Return the line of one lesson: number, linked title, question, minutes."""
+def row(notebook: Path, text: str, base: str = "") -> str:
+    """Return the line of one lesson: number, linked title, question, minutes.
+
+    `base` is where the browser edition is published.
+    """
     title = re.search(r"^# +(?:(\S+) · )?(.+?)\s*$", text, re.MULTILINE)
     if not title:
         raise SystemExit(f"{notebook.name} has no title (a line that starts with '# ')")
     question = re.search(r"^\*([^*\n].*[^*\n])\*\s*$", text, re.MULTILINE)
     link = f"[{title[2]}](notebooks/{notebook.name})"
+    if live := live_link(notebook.name, base):
+        link += f" · [in the browser]({live})"
     minutes = sum(section_minutes(text)) or ""  # the appendix is no lesson, to look things up in
     cells = [title[1] or "", link, question[1] if question else "", minutes]
     return f"| {' | '.join(map(str, cells))} |"
@@ -57,7 +88,7 @@ def row(notebook: Path, text: str) -> str:
 
 def table(folder: Path) -> str:
     """Return the Markdown table of all lessons in a folder."""
-    rows = [row(notebook, prose(notebook)) for notebook in lessons(folder)]
+    rows = [row(notebook, prose(notebook), address()) for notebook in lessons(folder)]
     return "\n".join(["| | Lesson | The question | Minutes |", "|---|---|---|---|", *rows])
 
 
@@ -72,6 +103,8 @@ def updated(readme: str, lessons: str) -> str:
 
 def main() -> int:
     """Write README.md anew if it is not up to date."""
+    from course_utils.run import write_atomically  # needs NumPy; `make lite` does without
+
     path = ROOT / "README.md"
     old = path.read_text(encoding="utf-8")
     new = updated(old, table(ROOT / "notebooks"))

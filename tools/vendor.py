@@ -1,7 +1,7 @@
-"""Programs for the browser that the slides and the book carry along: reveal.js and MathJax.
+"""Programs for the browser that come from npm, once: those of the slides, the book and `make lite`.
 
-They come from npm, once, into slides/.vendor. Each file that is used must have the SHA-256 sum in
-tools/slides_template/vendor.sha256.
+Slides and book carry reveal.js and MathJax along, from slides/.vendor. Each file that is used must
+have the SHA-256 sum in tools/slides_template/vendor.sha256.
 """
 
 from __future__ import annotations
@@ -10,18 +10,22 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 VENDOR = ROOT / "slides" / ".vendor"
 PACKAGES = ("reveal.js@4.6.1", "mathjax@3.2.2")
 MATHJAX = "mathjax/es5/tex-svg-full.js"
-# What is used of them, and the sum that each file must have.
-SUMS = ROOT / "tools" / "slides_template" / "vendor.sha256"
-FILES = {
-    name: wanted for wanted, name in map(str.split, SUMS.read_text(encoding="utf-8").splitlines())
-}
+
+
+def sums(path: Path) -> dict[str, str]:
+    """Return the sum that each file must have, from a list as `sha256sum` writes it."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {name: wanted for wanted, name in map(str.split, lines)}
+
+
+FILES = sums(ROOT / "tools" / "slides_template" / "vendor.sha256")  # what is used of them
 
 
 class Problem(Exception):
@@ -43,42 +47,49 @@ def plainly(name: str, work: Callable[[], int]) -> int:
     return 1
 
 
-def wrong_files(folder: Path) -> list[str]:
-    """Return which of FILES are missing or different below a folder."""
+def wrong_files(folder: Path, files: Mapping[str, str] | None = None) -> list[str]:
+    """Return which files {name: sum}, or else FILES, are missing or different below a folder."""
     return [
         name
-        for name, wanted in FILES.items()
+        for name, wanted in (FILES if files is None else files).items()
         if not (folder / name).is_file()
         or hashlib.sha256((folder / name).read_bytes()).hexdigest() != wanted
     ]
 
 
-def fetch(vendor: Path) -> Path:
-    """Return the folder with reveal.js and MathJax; fetch them with npm if they are not there."""
+def fetch(
+    vendor: Path, packages: Sequence[str] = PACKAGES, files: Mapping[str, str] | None = None
+) -> Path:
+    """Return the folder with packages of npm; fetch them if they are not there.
+
+    Args:
+        vendor: the folder around it.
+        packages: names with versions.
+        files: what is used of them, with the sum that each must have; None means FILES.
+    """
     modules = vendor / "node_modules"
-    if not wrong_files(modules):
+    if not wrong_files(modules, files):
         return modules
-    by_hand = f"copy {modules.relative_to(ROOT)} from a machine on which `make slides` worked"
+    by_hand = f"copy {modules.relative_to(ROOT)} from a machine on which this worked"
+    named = " and ".join(packages)
     npm = shutil.which("npm")
     if not npm:
         raise Problem(
-            "Slides and book need reveal.js and MathJax, which are fetched once with npm, and "
-            f"there is no npm here: install Node.js, or {by_hand}."
+            f"{named} are needed, which npm fetches once, and there is no npm here: install "
+            f"Node.js, or {by_hand}."
         )
-    print(f"Fetching {' and '.join(PACKAGES)}, once.", flush=True)
+    print(f"Fetching {named}, once.", flush=True)
     vendor.mkdir(parents=True, exist_ok=True)
     (vendor / "package.json").write_text('{"private": true}\n', encoding="utf-8")
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--silent"]
-    command = [npm, "install", *options, *PACKAGES]
+    command = [npm, "install", *options, *packages]
     try:
         done = subprocess.run(command, cwd=vendor, timeout=600, capture_output=True, text=True)
     except subprocess.TimeoutExpired:
         raise Problem(f"npm did not answer within ten minutes. Try again, or {by_hand}.") from None
     if done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)
-        raise Problem(
-            f"npm could not fetch reveal.js and MathJax. Is there a network? If not, {by_hand}."
-        )
-    if wrong := wrong_files(modules):
+        raise Problem(f"npm could not fetch {named}. Is there a network? If not, {by_hand}.")
+    if wrong := wrong_files(modules, files):
         raise Problem(f"npm delivered something else than expected: {', '.join(wrong)}.")
     return modules

@@ -1,7 +1,7 @@
 """Is everything here that the lessons need? A look at the environment, and a slider to try.
 
 What is asked for is read from the metadata of the course (`pyproject.toml`). Nothing is installed
-or downloaded.
+or downloaded. In the browser edition (`make lite`) the table says what runs there.
 """
 
 from __future__ import annotations
@@ -83,6 +83,8 @@ def check() -> Checkup:
         >>> [check.name for check in check().checks]
         ['versions', 'PyTorch', 'CIFAR-100', 'progress']
     """
+    if live := os.environ.get(progress.BROWSER):
+        return Checkup((browser(live), browser_progress()))
     return Checkup((versions(), pytorch(), cifar100(), own_progress()))
 
 
@@ -167,6 +169,43 @@ def cifar100() -> Check:
         "yourself, `make cifar100` downloads 169 MB once, and computes for hours."
     )
     return Check("CIFAR-100", OK, found)
+
+
+def browser(live: str) -> Check:
+    """Say what runs in the browser, and how to get the rest.
+
+    Args:
+        live: the numbers of the lessons that run there.
+
+    Example:
+        >>> browser("1, 2").found.partition(":")[0]
+        'this is the browser edition. Here run lessons 1, 2'
+    """
+    found = (
+        f"this is the browser edition. Here run lessons {live}: on your device, about ten times "
+        "slower than installed, and nothing is sent anywhere. A cell that needs PyTorch shows its "
+        "stored output and says so. The other lessons can be read here; to run them, install the "
+        "course (its README says how: `make lab`)."
+    )
+    return Check("browser", NOTE, found)
+
+
+def browser_progress(drive: str = "/drive") -> Check:
+    """Say where the browser edition keeps your edits and your progress.
+
+    Args:
+        drive: the folder in which it shows the files of the site, where it can.
+
+    Example:
+        >>> browser_progress("/nowhere").status
+        '● note'
+    """
+    kept = "your edits are kept in the storage of this browser, for this address"
+    if os.path.isdir(drive):
+        found = f"solved exercises and {kept}, until you delete the data of this site"
+        return Check("progress", OK, found)
+    found = f"{kept}. Solved exercises count until you reload only: that needs https or localhost."
+    return Check("progress", NOTE, found)
 
 
 def own_progress() -> Check:

@@ -27,6 +27,9 @@ VARIABLE = "COURSE_PROGRESS"
 """The environment variable that names another folder, or says `off`."""
 
 OFF = "off"
+BROWSER = "COURSE_BROWSER"
+"""The environment variable that the browser edition sets: the numbers of the lessons it runs."""
+
 START_PAGE = "00_start_here.ipynb"
 FOLDER = ".progress"
 
@@ -219,7 +222,9 @@ def my_progress(exercises: Mapping[int, Sequence[str]]) -> Overview:
     """
     folder = path()
     where = f"Nothing is kept: {VARIABLE} is {OFF}."
-    if folder:
+    if folder and os.environ.get(BROWSER):
+        where = "This is kept in the storage of this browser only."
+    elif folder:
         where = f"This is kept on this computer only, in the folder {folder}."
     return Overview(exercises, solved(), where)
 

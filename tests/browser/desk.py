@@ -37,6 +37,7 @@ report: list[str] = []
 def note(line: str) -> None:
     """Keep a line for the report, on disk as well: a run that is stopped loses nothing."""
     report.append(line)
+    ARTIFACTS.mkdir(exist_ok=True)
     with (ARTIFACTS / "report.txt").open("a", encoding="utf-8") as stream:
         print(line, file=stream)
 
@@ -192,7 +193,7 @@ STATE = """() => {
 
 IDLE = """() => {
   const bar = document.querySelector('#jp-main-statusbar');
-  return /Python 3.*\\| Idle/.test(bar?.innerText ?? '');
+  return /Python .*\\| Idle/.test(bar?.innerText ?? '');
 }"""
 
 # When keys are pressed, when pictures arrive, and when the words around the picture change.

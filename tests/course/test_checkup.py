@@ -195,3 +195,13 @@ def test_what_is_stored_is_true_on_any_computer(shown) -> None:
     assert live["model_id"]
     assert bundle.keys() == {"text/plain"}
     assert bundle["text/plain"].endswith("(To see them, run the cell.)")
+
+
+def test_in_the_browser_edition_it_says_what_runs_there(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(progress.BROWSER, "1, 2")
+    runs, kept = checkup.check().checks
+    assert (runs.name, runs.status) == ("browser", NOTE)
+    assert "lessons 1, 2:" in runs.found and "make lab" in runs.found
+    assert kept.status == NOTE and "until you reload" in kept.found
+    kept = checkup.browser_progress(str(tmp_path))
+    assert kept.status == OK and "storage of this browser" in kept.found

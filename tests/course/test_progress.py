@@ -189,3 +189,9 @@ def test_a_right_answer_is_kept_and_nothing_else(folder: Path) -> None:
     assert exercises.first_step.check(4.88).status == CORRECT
     assert exercises.first_step.check(5.12).status == NOT_YET
     assert progress.solved() == {1: {"first_step"}}
+
+
+def test_in_the_browser_edition_it_is_kept_in_the_browser(folder: Path, monkeypatch) -> None:
+    assert str(folder) in progress.my_progress({}).where
+    monkeypatch.setenv(progress.BROWSER, "1, 2")
+    assert progress.my_progress({}).where == "This is kept in the storage of this browser only."

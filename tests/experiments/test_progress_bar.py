@@ -1,31 +1,30 @@
-"""tqdm is needed where a bar is shown, and nowhere else."""
+"""A bar where it is asked for, and in a browser where a training takes long."""
 
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
-from course_utils.experiments.datasets import digits
-from course_utils.experiments.models import mlp
-from course_utils.experiments.sweep import sweep
-from course_utils.experiments.training import train
-
-TRAININGS = {
-    "sweep": lambda **more: sweep([0.1], [0], steps=2, **more),
-    "train": lambda **more: train(mlp((64, 10), seed=0), digits(), steps=2, **more),
-}
+from course_utils.experiments.progress_bar import progress_bar
 
 
-@pytest.mark.parametrize("name", TRAININGS)
-def test_without_a_bar_nothing_asks_for_tqdm(name, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    TRAININGS[name]()
-    with pytest.raises(ImportError, match=r"tqdm\.auto"):
-        TRAININGS[name](progress=True)
-
-
-@pytest.mark.parametrize(("name", "updates"), [("sweep", "2/2"), ("train", "2/2")])
-def test_the_bar_that_is_shown_counts_updates(name, updates, capsys):
-    TRAININGS[name](progress=True)
-    assert updates in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("platform", "seconds", "shown"),
+    [("linux", 9.0, False), ("emscripten", 1.0, False), ("emscripten", 9.0, True)],
+)
+def test_a_training_that_is_not_watched(platform, seconds, shown, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 10)
+    seen = []
+    monkeypatch.setattr("tqdm.notebook.display", seen.append)
+    clock = [time.time()]
+    with progress_bar(False, total=10) as bar:
+        bar._time = lambda: clock[0]  # tqdm's own clock; a mute bar has none
+        for _ in range(10):
+            clock[0] += seconds / 10
+            bar.update(1)
+    assert [box is bar.container for box in seen] == [True] * shown
+    if platform == "emscripten":
+        assert bar.container.comm is None  # it goes when it is done

@@ -75,6 +75,16 @@ def test_the_examples_in_the_tools(module) -> None:
 # --- one page -----------------------------------------------------------------------------------
 
 
+def test_a_lesson_that_runs_in_the_browser_is_linked_where_that_is_published() -> None:
+    def first(*where: str) -> str:
+        return book.page(lesson(), *where)["cells"][0]["source"]
+
+    there = 'href="https://course.test/lite/lab/index.html?path=01_a.ipynb"'
+    assert there in first("01_a.ipynb", "https://course.test")
+    assert "live-page" not in first("06_a.ipynb", "https://course.test")
+    assert "live-page" not in first("01_a.ipynb")
+
+
 def test_nothing_is_left_of_a_widget() -> None:
     page = book.page(lesson(), "01_a.ipynb")
     assert outputs_of(page, "other(1)") == []
