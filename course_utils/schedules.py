@@ -9,9 +9,8 @@ the first is step 0. The signature says what arguments may be: `lr: Positive`, `
 Here are those that decay from the first step on; `schedules_rising` has those that rise,
 `schedules_historical` those of TensorFlow 1 that are seldom met, `schedule` your own, combinations
 and PyTorch, `plateau` the one that watches a metric. All are imported from here. Definitions,
-defaults and edge cases are TensorFlow 1's where it has the schedule; other libraries give the same
-names to other schedules (lesson 10). In the formulas :math:`\eta_0` is `lr`, t the step, T (or D)
-is `decay_steps`.
+defaults and edge cases are TensorFlow 1's where it has the schedule; other libraries differ (lesson
+10). In the formulas :math:`\eta_0` is `lr`, t the step, T (or D) is `decay_steps`.
 """
 
 from __future__ import annotations
