@@ -247,7 +247,6 @@ write_warmup = question(
     _grade_write_warmup,
     hints=("Two cases: t < W and the rest.", "In the second, the cosine's own step is t − W."),
     solution=my_warmup,
-    explanation="A function of t has no state that a plot or a second call could disturb.",
 )
 
 
