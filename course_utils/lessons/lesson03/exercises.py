@@ -18,8 +18,6 @@ from course_utils.schedules import cosine, with_warmup
 question = Lesson(3).question
 
 
-# --------------------------------------------------------------------------------- predictions
-
 half_the_rate = question(
     "half_the_rate",
     "The floor of the noisy parabola is 0.026 at the rate 0.1. What is it at 0.05?",
@@ -42,7 +40,6 @@ half_the_rate = question(
         "Variance in: η². Forgetting: 2η. Their balance is proportional to η.",
     ),
     solution=0.0128,
-    explanation="The stationary loss is η/(2(2−η)) for curvature 1 and noise of variance 1.",
 )
 
 
@@ -63,7 +60,6 @@ decay_or_not = question(
         "Which of the two has the larger η at step 10?",
     ),
     solution="B",
-    explanation="At 0.2 the factor is 0.6 per step; every decay below 0.2 moves it towards 1.",
 )
 
 where_it_freezes = question(
@@ -84,7 +80,6 @@ where_it_freezes = question(
         "The distance is multiplied by Π(1 − 2η) ≈ exp(−2 Σ η).",
     ),
     solution="C",
-    explanation="The sum of all rates is finite, and so is the way that they can go.",
 )
 
 keras_decay = question(
@@ -108,7 +103,6 @@ keras_decay = question(
         "100 · 938 = 93,800.",
     ),
     solution=0.9142,
-    explanation="1 / (1 + 0.0938) = 0.9142: inverse-time decay, counted in updates.",
 )
 
 
@@ -132,7 +126,6 @@ cosine_against_constant = question(
         "The best constant rate is a compromise that is only some three times above that.",
     ),
     solution="B",
-    explanation="Against the *best* constant rate the gain is a factor of two, not of a hundred.",
 )
 
 
@@ -156,11 +149,7 @@ which_shape = question(
         "Which shape suits a run that is too short to settle, and which one a long one?",
     ),
     solution="B",
-    explanation="Two tasks and two budgets give different winners, and never the constant rate.",
 )
-
-
-# ----------------------------------------------------------------------------------- exercises
 
 
 def my_cosine(t, lr, decay_steps, alpha):
@@ -258,7 +247,6 @@ write_warmup = question(
     _grade_write_warmup,
     hints=("Two cases: t < W and the rest.", "In the second, the cosine's own step is t − W."),
     solution=my_warmup,
-    explanation="A function of t has no state that a plot or a second call could disturb.",
 )
 
 
@@ -322,7 +310,6 @@ gamma_per_update = question(
     ),
     hints=("gamma^62 = 0.96.", "0.96 ** (1 / 62)"),
     solution=0.96 ** (1 / 62),
-    explanation="The 62nd root of 0.96.",
 )
 
 area_of_a_cosine = question(
@@ -346,7 +333,6 @@ area_of_a_cosine = question(
     ),
     hints=("What is the mean of ½(1 + cos x) from 0 to π?", "½ · 0.5 · 930"),
     solution=232.5,
-    explanation="The mean of the half cosine is one half of the peak.",
 )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from course_utils import schedules, validate
 from course_utils.experiments.datasets import Data, digits, teacher
 from course_utils.experiments.sweep import sweep
-from course_utils.experiments.table import Table, higher_is_better, save
+from course_utils.experiments.table import Table, higher_is_better, load, save
 from course_utils.lessons.lesson03.shapes import SHAPES
 from course_utils.schedules import Schedule
 
@@ -176,23 +176,38 @@ def candidates(table: Table, count: int = CANDIDATES) -> list[int]:
     return sorted(found)
 
 
-def record(path: str | PathLike[str]) -> None:
-    """Train all settings; write who was chosen to `path`, who judged to `03_judge.json` beside it.
+def record_choose(path: str | PathLike[str]) -> None:
+    """Train all designs from the seeds that choose; keep the six best of each by either metric.
 
-    All designs are tried from the seeds that choose; of each shape the six best by either metric
-    are kept, and trained again from the seeds that judge. Both files are written after each
-    setting, with tables such as "digits, 300 updates: cosine".
+    The file is written after each setting, with tables such as "digits, 300 updates: cosine".
     """
-    start, chosen, judged = time.process_time(), {}, {}
+    start, tables = time.process_time(), {}
     for name, setting in SETTINGS.items():
-        tried = train(setting, CHOOSE, "validation")
-        rows = {shape: candidates(table) for shape, table in tried.items()}
-        chosen |= {f"{name}: {shape}": _kept(tried[shape], rows[shape]) for shape in rows}
+        for shape, table in train(setting, CHOOSE, "validation").items():
+            tables[f"{name}: {shape}"] = _kept(table, candidates(table))
+        _save(path, tables, start)
+
+
+def record_judge(path: str | PathLike[str]) -> None:
+    """Train the designs in `03_choose.json`, which is beside `path`, from the seeds that judge."""
+    start, tables = time.process_time(), {}
+    chosen = load(Path(path).with_name("03_choose.json"))
+    for name, setting in SETTINGS.items():
+        rows = {}
+        for shape in setting.names:
+            every = [(lr, end) for lr, end, _ in designs(setting, shape, 0)]
+            table = chosen[f"{name}: {shape}"]
+            rows[shape] = [
+                every.index(pair) for pair in zip(table.lrs.tolist(), table.meta["ends"])
+            ]
         finals = train(setting, JUDGE, "test", rows)
-        judged |= {f"{name}: {shape}": table for shape, table in finals.items()}
-        seconds = round(time.process_time() - start)
-        for file, tables in ((path, chosen), (Path(path).with_name("03_judge.json"), judged)):
-            save(file, tables, command="make records NB=03", seconds=seconds)
+        tables |= {f"{name}: {shape}": table for shape, table in finals.items()}
+        _save(path, tables, start)
+
+
+def _save(path: str | PathLike[str], tables: Mapping[str, Table], start: float) -> None:
+    seconds = round(time.process_time() - start)
+    save(path, tables, command="make records NB=03", seconds=seconds)
 
 
 def _kept(table: Table, rows: Sequence[int]) -> Table:

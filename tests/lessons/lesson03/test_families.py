@@ -84,7 +84,8 @@ def test_a_record_judges_what_was_chosen_on_other_seeds(tmp_path, monkeypatch) -
     monkeypatch.setattr(families, "SETTINGS", {"short": SHORT})
     monkeypatch.setattr(families, "CHOOSE", [0, 1])
     monkeypatch.setattr(families, "JUDGE", [7])
-    families.record(tmp_path / "03_choose.json")
+    families.record_choose(tmp_path / "03_choose.json")
+    families.record_judge(tmp_path / "03_judge.json")
     choose, judge = (load(tmp_path / f"03_{part}.json") for part in ("choose", "judge"))
     for name in ("short: constant", "short: cosine"):
         assert choose[name].seeds.tolist() == [0, 1] and judge[name].seeds.tolist() == [7]
