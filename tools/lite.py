@@ -344,8 +344,11 @@ def write_page(site: Path, releases: dict[str, str]) -> None:
         "Loading JupyterLite...": "Loading the lessons ...",
     }
     replace(site / "lab" / "index.html", changes)
-    # JupyterLab asks for this where a printed text looks like a path.
+    # JupyterLab asks for the first where a printed text looks like a path, and for the other files
+    # of a folder that a learner has made.
     (site / "api" / "resolvePath").write_text('{"resolved": []}', encoding="utf-8")
+    (site / "api" / "contents" / ".progress").mkdir()
+    (site / "api" / "contents" / ".progress" / "all.json").write_text('{"content": []}', "utf-8")
     go = f"location.replace('lab/index.html?path={START}')"
     replace(site / "index.html", {"await import('./config-utils.js')": go})
 
