@@ -344,11 +344,8 @@ def write_page(site: Path, releases: dict[str, str]) -> None:
         "Loading JupyterLite...": "Loading the lessons ...",
     }
     replace(site / "lab" / "index.html", changes)
-    # JupyterLab asks for the first where a printed text looks like a path, and for the other files
-    # of a folder that a learner has made.
-    (site / "api" / "resolvePath").write_text('{"resolved": []}', encoding="utf-8")
-    (site / "api" / "contents" / ".progress").mkdir()
-    (site / "api" / "contents" / ".progress" / "all.json").write_text('{"content": []}', "utf-8")
+    # What JupyterLab asks for where a text looks like a path, and where there is a new folder.
+    shutil.copytree(TEMPLATE / "api", site / "api", dirs_exist_ok=True)
     go = f"location.replace('lab/index.html?path={START}')"
     replace(site / "index.html", {"await import('./config-utils.js')": go})
 

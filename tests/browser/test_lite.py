@@ -244,7 +244,8 @@ def test_a_new_release_reaches_who_has_edited(browser, server, tmp_path):
       await desk.panel.context.ready;
       desk.panel.context.model.cells.get(0).sharedModel.setSource('# Mine');
       await desk.panel.context.save();
-      const kept = await jupyterapp.serviceManager.contents.get(desk.panel.context.path);
+      const kept = await jupyterapp.serviceManager.contents.get(
+        desk.panel.context.path, {content: true});
       return [kept.content.cells[0].source, kept.content.metadata.release];
     }"""
     kept, release = page.evaluate(edit)
