@@ -344,8 +344,8 @@ def write_page(site: Path, releases: dict[str, str]) -> None:
         "Loading JupyterLite...": "Loading the lessons ...",
     }
     replace(site / "lab" / "index.html", changes)
-    # JupyterLab asks for this where a printed text looks like a path.
-    (site / "api" / "resolvePath").write_text('{"resolved": []}', encoding="utf-8")
+    # What JupyterLab asks for where a text looks like a path, and where there is a new folder.
+    shutil.copytree(TEMPLATE / "api", site / "api", dirs_exist_ok=True)
     go = f"location.replace('lab/index.html?path={START}')"
     replace(site / "index.html", {"await import('./config-utils.js')": go})
 

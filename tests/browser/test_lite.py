@@ -240,11 +240,16 @@ def test_a_new_release_reaches_who_has_edited(browser, server, tmp_path):
     page.goto(site.url(FIRST))
     page.wait_for_selector(shown, timeout=1000 * desk.START_SECONDS)
     page.evaluate(desk.PREPARE)
-    page.evaluate(
-        """async () => {
-        desk.panel.context.model.cells.get(0).sharedModel.setSource('# Mine');
-        await desk.panel.context.save(); }"""
-    )
+    edit = """async () => {
+      await desk.panel.context.ready;
+      desk.panel.context.model.cells.get(0).sharedModel.setSource('# Mine');
+      await desk.panel.context.save();
+      const kept = await jupyterapp.serviceManager.contents.get(
+        desk.panel.context.path, {content: true});
+      return [kept.content.cells[0].source, kept.content.metadata.release];
+    }"""
+    kept, release = page.evaluate(edit)
+    assert kept == "# Mine" and re.fullmatch(r"[0-9a-f]{12}", release)
     changed = tmp_path / "notebooks"
     shutil.copytree(NOTEBOOKS, changed, ignore=shutil.ignore_patterns(".*", "data", "incoming"))
     text = (changed / FIRST).read_text(encoding="utf-8")
