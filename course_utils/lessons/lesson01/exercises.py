@@ -85,7 +85,7 @@ steps_needed = question(
         "Take logarithms: t > ln(36e6) / (−2 ln 0.8).",
     ),
     solution=39,
-    explanation="ln(36·10⁶) / (−2 ln 0.8) = 38.98, rounded up.",
+    explanation="ln(36·10⁶) / (−2 ln 0.8) = 38.99, rounded up.",
 )
 
 
@@ -155,7 +155,7 @@ who_is_further = question(
 
 which_edge_moves = question(
     "which_edge_moves",
-    "Four times the updates: which edge of the basin moves?",
+    "Five times the updates: which edge of the basin moves?",
     grade_choice(
         "left",
         {
@@ -182,7 +182,7 @@ def _grade_factor_between_rules(answer):
 
 factor_between_rules = question(
     "factor_between_rules",
-    "How many times lower are the good rates of Adam than those of gradient descent?",
+    "How many times lower are the good rates of Adam: about 1, 3, 30, or 300 times?",
     _grade_factor_between_rules,
     hints=("Adam's own customary rate is 0.001, that of gradient descent 0.01 to 0.1.",),
     solution=30,

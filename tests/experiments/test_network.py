@@ -6,7 +6,7 @@ import torch
 
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.models import mlp
-from course_utils.lessons.lesson01.network import Network
+from course_utils.experiments.network import Network
 
 
 def rows_of(model, grad):
