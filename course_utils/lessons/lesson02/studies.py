@@ -1,4 +1,4 @@
-"""What lesson 2 records: where fast runs leave the slow road, the price of the edge, dead units.
+"""What lesson 2 records: where fast runs leave the slow road, who returns, the edge, dead units.
 
 All on lesson 1's network of 64 hidden units and the digits; 16 seeds each. `make records NB=02`.
 """
@@ -104,6 +104,24 @@ def _departure(lr: float, seed: int, clock: float, road: dict[str, np.ndarray]) 
     return {name: float(value) for name, value in found.items()}
 
 
+def later(
+    rates: Iterable[float] = (0.4, 0.7, 1.0, 1.5, 2.0), seeds: Iterable[int] = SEEDS
+) -> Table:
+    """Train as in `departures`, four times as long: which rates are only late, which are lost?
+
+    Metrics: "at_60" and "at_240", the loss where rate times step is 60 and 240.
+
+    >>> later([2.0], [0]).final("at_60").shape
+    (1, 1)
+    """
+    rates, seeds = list(rates), list(seeds)
+    quarters = [round(60 / lr) for lr in rates]  # in steps
+    runs = [[walk(lr, seed, 4 * q, q)["loss"] for seed in seeds] for lr, q in zip(rates, quarters)]
+    metrics = {"at_60": [[loss[1] for loss in row] for row in runs]}
+    metrics["at_240"] = [[loss[4] for loss in row] for row in runs]
+    return Table(rates, seeds, metrics, meta={"network": "64-64-10 relu", "clock": 240.0})
+
+
 def edge(
     rates: Iterable[float] = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0),
     seeds: Iterable[int] = SEEDS,
@@ -170,6 +188,7 @@ def dead_units(
 
 STUDIES = {
     "departures": lambda: {"rates": departures()},
+    "later": lambda: {"rates": later()},
     "edge": lambda: {"squared error": edge()},
     "dead_units": lambda: {"ReLU": dead_units("relu"), "tanh": dead_units("tanh")},
 }
