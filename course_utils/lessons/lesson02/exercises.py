@@ -20,7 +20,7 @@ from course_utils.course.exercises import (
 )
 from course_utils.lessons.lesson02.predictions import (  # noqa: F401
     above_the_limit_in_the_ravine,
-    at_the_centre,
+    at_the_center,
     at_the_limit,
     one_percent_above,
     where_runs_leave,

@@ -157,9 +157,9 @@ where_runs_leave = question(
 )
 
 
-at_the_centre = question(
-    "at_the_centre",
-    "From the longest jump on: does the sharpness at the centre of the jump 'rise', 'stay' or "
+at_the_center = question(
+    "at_the_center",
+    "From the longest jump on: does the sharpness at the center of the jump 'rise', 'stay' or "
     "'fall'?",
     grade_choice(
         "fall",

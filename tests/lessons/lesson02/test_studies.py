@@ -38,7 +38,7 @@ def test_dead_units_are_counted_as_pytorch_counts_them():
     assert one.final("dead")[1, 0] > one.final("dead")[0, 0]
 
 
-def test_the_centre_is_halfway_to_the_next_point():
+def test_the_center_is_halfway_to_the_next_point():
     found = studies.walk(0.5, seed=0, steps=4, every=4)
     model = mlp([64, 64, 10], seed=0).double()
     x, y = torch.tensor(digits().train.x[:200]).double(), torch.tensor(digits().train.y[:200])
@@ -49,7 +49,7 @@ def test_the_centre_is_halfway_to_the_next_point():
             for part in model.parameters():
                 part -= lr * part.grad
     exact = diagnostics.sharpness(model, x, y, "cross_entropy", iterations=200).value
-    assert found["centre"][-1] == pytest.approx(exact, rel=0.02)
+    assert found["center"][-1] == pytest.approx(exact, rel=0.02)
 
 
 @pytest.mark.parametrize(
