@@ -20,7 +20,7 @@ from course_utils.course.exercises import (
 )
 from course_utils.lessons.lesson02.predictions import (  # noqa: F401
     above_the_limit_in_the_ravine,
-    at_the_centre,
+    at_the_center,
     at_the_limit,
     one_percent_above,
     where_runs_leave,
@@ -219,7 +219,7 @@ _WATCHED = (
     (
         np.append(2.3 * 1.5 ** _t[:20], np.full(180, np.nan)),
         True,
-        "a loss that has become NaN is no alarm for you. Every comparison with NaN is False: "
+        "a loss that has become NaN is no alarm for you. <, > and == with NaN are False: "
         "ask np.isfinite.",
     ),
     (np.append(4.0 ** _t[:100], np.full(100, np.inf)), True, "an infinite loss is no alarm."),
@@ -323,7 +323,7 @@ def _grade_largest_rate(answer):
         expect_none_of(got, near, near=0.01)
         right = math.isclose(got, 2 / curvature, rel_tol=0.01)
         expect(right, f"For {what} you gave {got:.4g}, the limit is {2 / curvature:.4g}.{more}")
-    return "From gradients alone: this works for any loss that you can differentiate."
+    return "From gradients alone, wherever the eigenvalue of largest size is positive."
 
 
 _ORTHOGONAL = (

@@ -66,7 +66,10 @@ def _grade_who_sets_what(answer):
     )
     expect(limit == "steep", "The limit is 2/λ, so the *largest* λ gives the smallest limit.")
     expect(time == "flat", "The steep direction arrives early. Which one is still on its way?")
-    return "The steep direction sets the limit, the flat one the time. Their ratio is the trouble."
+    return (
+        "The steep direction sets the limit and, up to the best rate, the flat one the time. Their "
+        "ratio is the trouble."
+    )
 
 
 who_sets_what = question(
@@ -154,14 +157,14 @@ where_runs_leave = question(
 )
 
 
-at_the_centre = question(
-    "at_the_centre",
-    "While the run jumps from wall to wall: does the sharpness at the centre of the jump "
-    "'rise', 'stay' or 'fall'?",
+at_the_center = question(
+    "at_the_center",
+    "From the longest jump on: does the sharpness at the center of the jump 'rise', 'stay' or "
+    "'fall'?",
     grade_choice(
         "fall",
         {
-            "rise": "then the jumps would grow for ever, and the run would not come back.",
+            "rise": "it did until then. If it went on, the run would not come back.",
             "stay": "so it is in the ravine of 2.4, which bounces for ever. This run comes back.",
             "fall": "The jumping itself drives the network to where the valley is less steep.",
         },

@@ -1,4 +1,4 @@
-"""What lesson 2 records: where fast runs leave the slow road, the price of the edge, dead units.
+"""What lesson 2 records: where fast runs leave the slow road, who returns, the edge, dead units.
 
 All on lesson 1's network of 64 hidden units and the digits; 16 seeds each. `make records NB=02`.
 """
@@ -29,8 +29,8 @@ def walk(
     """Train by full-batch gradient descent; measure after 0, every, 2 every, ... updates.
 
     Returns:
-        "step", and the "loss" there; "centre", the sharpness halfway between w_t and w_{t + 1},
-        which is the centre of a jump from one wall to the other. Infinite where it diverged.
+        "step", and the "loss" there; "center", the sharpness halfway between w_t and w_{t + 1},
+        which is the center of a jump from one wall to the other. Infinite where it diverged.
 
     Example:
         >>> walk(0.1, seed=0, steps=20, every=10)["step"]
@@ -46,12 +46,12 @@ def walk(
                 measured += [(np.inf, np.inf)] * (steps // every + 1 - len(measured))
                 break
             if t % every == 0:
-                centre, v = sharpness(network.gradient, w - lr / 2 * gradient, v)
-                measured.append((float(network.loss(w)), centre))
+                center, v = sharpness(network.gradient, w - lr / 2 * gradient, v)
+                measured.append((float(network.loss(w)), center))
             w = w - lr * gradient
     found = np.array(measured)
     step = every * np.arange(len(found))
-    return {"step": step, "loss": found[:, 0], "centre": found[:, 1]}
+    return {"step": step, "loss": found[:, 0], "center": found[:, 1]}
 
 
 def departures(
@@ -64,7 +64,7 @@ def departures(
     Metrics: "peak" sharpness of the road; "departure", the largest |ln(loss / loss of the road)|
     after a clock of 3; "crossing", the clock at which the road's sharpness passes 2/rate, and
     "leaving", at which the departure passes 10 % (NaN if never); "low", the smallest sharpness at
-    the centre of the jumps between crossing and a clock of 30, and "road", that of the road at the
+    the center of the jumps between crossing and a clock of 30, and "road", that of the road at the
     same clock; "loss" at the end.
 
     >>> departures([0.2], [0], clock=6).final("departure").shape
@@ -84,11 +84,11 @@ def _departure(lr: float, seed: int, clock: float, road: dict[str, np.ndarray]) 
     with np.errstate(invalid="ignore"):
         apart = np.abs(np.log(run["loss"]) - np.log(np.interp(at, slow, road["loss"])))
     apart[at < 3] = 0
-    crossed = np.flatnonzero(road["centre"] > 2 / lr)
+    crossed = np.flatnonzero(road["center"] > 2 / lr)
     crossing = slow[crossed[0]] if len(crossed) else np.nan
     left = np.flatnonzero(~(apart <= np.log(1.1)))
     found = {
-        "peak": road["centre"].max(),
+        "peak": road["center"].max(),
         "departure": apart.max(),
         "crossing": crossing,
         "leaving": at[left[0]] if len(left) else np.nan,
@@ -98,10 +98,28 @@ def _departure(lr: float, seed: int, clock: float, road: dict[str, np.ndarray]) 
     }
     between = np.flatnonzero((at >= crossing) & (at <= 30))
     if len(between):
-        lowest = between[np.argmin(run["centre"][between])]
-        found["low"] = run["centre"][lowest]
-        found["road"] = np.interp(at[lowest], slow, road["centre"])
+        lowest = between[np.argmin(run["center"][between])]
+        found["low"] = run["center"][lowest]
+        found["road"] = np.interp(at[lowest], slow, road["center"])
     return {name: float(value) for name, value in found.items()}
+
+
+def later(
+    rates: Iterable[float] = (0.4, 0.7, 1.0, 1.5, 2.0), seeds: Iterable[int] = SEEDS
+) -> Table:
+    """Train as in `departures`, four times as long: which rates are only late, which are lost?
+
+    Metrics: "at_60" and "at_240", the loss where rate times step is 60 and 240.
+
+    >>> later([2.0], [0]).final("at_60").shape
+    (1, 1)
+    """
+    rates, seeds = list(rates), list(seeds)
+    quarters = [round(60 / lr) for lr in rates]  # in steps
+    runs = [[walk(lr, seed, 4 * q, q)["loss"] for seed in seeds] for lr, q in zip(rates, quarters)]
+    metrics = {"at_60": [[loss[1] for loss in row] for row in runs]}
+    metrics["at_240"] = [[loss[4] for loss in row] for row in runs]
+    return Table(rates, seeds, metrics, meta={"network": "64-64-10 relu", "clock": 240.0})
 
 
 def edge(
@@ -111,7 +129,7 @@ def edge(
 ) -> Table:
     """Train with the squared error, whose road goes on becoming steeper: the edge of stability.
 
-    Metrics: "ratio", sharpness at the centre of the jumps in units of 2/rate, mean of the last
+    Metrics: "ratio", sharpness at the center of the jumps in units of 2/rate, mean of the last
     third; "loss" after all updates, and "early" after a tenth of them; "same_clock", the loss where
     rate times step is what the smallest rate reaches at the end.
 
@@ -125,7 +143,7 @@ def edge(
         runs = [walk(lr, seed, steps, every, "mse") for seed in seeds]
         same = round(min(rates) / lr * steps / every)
         metrics["ratio"].append(
-            [run["centre"][-len(run["centre"]) // 3 :].mean() * lr / 2 for run in runs]
+            [run["center"][-len(run["center"]) // 3 :].mean() * lr / 2 for run in runs]
         )
         for name, place in {"loss": -1, "early": steps // 10 // every, "same_clock": same}.items():
             metrics[name].append([run["loss"][place] for run in runs])
@@ -170,6 +188,7 @@ def dead_units(
 
 STUDIES = {
     "departures": lambda: {"rates": departures()},
+    "later": lambda: {"rates": later()},
     "edge": lambda: {"squared error": edge()},
     "dead_units": lambda: {"ReLU": dead_units("relu"), "tanh": dead_units("tanh")},
 }

@@ -130,7 +130,7 @@ WRONG = {
         1.0: "passes early",
         0.1: "steepest direction",
     },
-    "at_the_centre": {"rise": "for ever", "stay": "ravine", "x": "one of"},
+    "at_the_center": {"rise": "not come back", "stay": "ravine", "x": "one of"},
     "largest_stable_rate": {
         2 / 3: "diagonal",
         0.67: "diagonal",

@@ -38,7 +38,7 @@ def test_dead_units_are_counted_as_pytorch_counts_them():
     assert one.final("dead")[1, 0] > one.final("dead")[0, 0]
 
 
-def test_the_centre_is_halfway_to_the_next_point():
+def test_the_center_is_halfway_to_the_next_point():
     found = studies.walk(0.5, seed=0, steps=4, every=4)
     model = mlp([64, 64, 10], seed=0).double()
     x, y = torch.tensor(digits().train.x[:200]).double(), torch.tensor(digits().train.y[:200])
@@ -49,13 +49,14 @@ def test_the_centre_is_halfway_to_the_next_point():
             for part in model.parameters():
                 part -= lr * part.grad
     exact = diagnostics.sharpness(model, x, y, "cross_entropy", iterations=200).value
-    assert found["centre"][-1] == pytest.approx(exact, rel=0.02)
+    assert found["center"][-1] == pytest.approx(exact, rel=0.02)
 
 
 @pytest.mark.parametrize(
     ("name", "entry", "again"),
     [
         ("departures", "rates", lambda: studies.departures([0.4], [3])),
+        ("later", "rates", lambda: studies.later([0.7], [3])),
         ("edge", "squared error", lambda: studies.edge([0.1], [3])),
         ("dead_units", "tanh", lambda: studies.dead_units("tanh", [0.2], [3])),
     ],
@@ -67,3 +68,12 @@ def test_what_was_recorded_can_be_made_again(name, entry, again):
     old = recorded.select(lrs=new.lrs, seeds=new.seeds)
     for metric in new.metrics:
         np.testing.assert_allclose(new.final(metric), old.final(metric), rtol=0.02, atol=1e-3)
+
+
+def test_who_is_late_was_measured_on_the_runs_that_left():
+    """Both recordings walk the same steps; their losses meet at a clock of 60."""
+    later, left = (
+        table.load(RESULTS / f"02_{name}.json")["rates"] for name in ("later", "departures")
+    )
+    same = left.select(lrs=later.lrs)
+    np.testing.assert_allclose(later.final("at_60"), same.final("loss"), rtol=1e-6)
