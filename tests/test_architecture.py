@@ -152,7 +152,6 @@ LONGER = {  # until the issue that rewrites it; one that has become shorter leav
     "lessons.lesson02.exercises": "rewritten with lesson 02",
     "lessons.lesson03.exercises": "rewritten with lesson 03",
     "lessons.lesson03.libraries": "one table of data; it goes to lesson 10 with what it compares",
-    "lessons.lesson04.exercises": "rewritten with lesson 04",
     "lessons.lesson05.studies": "rewritten with lesson 05",
     "lessons.lesson07.exercises": "rewritten with lesson 07",
     "lessons.lesson07.studies": "rewritten with lesson 07",
