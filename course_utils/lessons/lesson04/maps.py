@@ -20,6 +20,7 @@ def draw_map(
     *,
     limits: tuple[float, float] | None = None,
     lower: bool = True,
+    star: bool = True,
     words: str = "{:.0f}",
 ) -> Any:
     """Draw values (K, R) over rate and knob; hatched where there is none; a star on the best.
@@ -31,6 +32,7 @@ def draw_map(
         values: shape (K, R); not finite where there is no result.
         limits: of the colors; if not given they are logarithmic, from 50 to 5000.
         lower: whether a smaller value is the better one.
+        star: whether to mark the best of all.
         words: how the best of each row is written beside it.
 
     Returns:
@@ -57,7 +59,7 @@ def draw_map(
     for k, row in enumerate(np.where(np.isfinite(ranked), ranked, np.inf)):
         best = words.format(values[k, row.argmin()]) if np.isfinite(row.min()) else "never"
         ax.text(edges[-1] * 1.15, k, best, va="center", fontsize=11)
-    if np.isfinite(ranked).any():
+    if star and np.isfinite(ranked).any():
         k, r = np.unravel_index(np.where(np.isfinite(ranked), ranked, np.inf).argmin(), seen.shape)
         ax.plot(rates[r], k, "*", ms=17, color="white", mec=views.BLACK, mew=1.2)
     ax.set(xscale="log", xlabel=views.RATE_LABEL, yticks=range(len(knob)))
