@@ -69,7 +69,7 @@ def test_the_plans_last_as_long_as_they_say(number: str) -> None:
 @pytest.mark.parametrize("number", EVERY)
 def test_every_part_is_there(number: str) -> None:
     headings = re.findall(r"^### (.+)$", EVERY[number][1], re.MULTILINE)
-    assert headings == [
+    assert [title for title in headings if title != "Contract"] == [
         "In 45 minutes",
         "In 90 minutes",
         "Ask before the figure",

@@ -17,8 +17,8 @@ from course_utils.course.exercises import (
     number,
     pair,
 )
-from course_utils.lessons.lesson04.defense import grade_defense
-from course_utils.lessons.lesson04.rmsprop_check import grade_rmsprop, rmsprop
+from course_utils.lessons.lesson04.choice_exercises import grade_defense
+from course_utils.lessons.lesson04.rmsprop_exercises import grade_rmsprop, rmsprop
 from course_utils.optimizers import Adam, GradientDescent
 from course_utils.problems import linear_regression
 

@@ -63,7 +63,13 @@ def steps_to_arrive(
 
 
 def arrivals(run: Run, level: float = LEVEL) -> np.ndarray:
-    """Return after how many updates each replica of a run came to stay below the level."""
+    """Return after how many updates each replica of a run came to stay below the level.
+
+    >>> from course_utils.optimizers import GradientDescent
+    >>> from course_utils.problems import shifted_square
+    >>> arrivals(descend(shifted_square(), GradientDescent(), [0.5, 1.0], 100))
+    array([ 1., inf])
+    """
     # Infinity is not below the level, so a run that has diverged never arrives.
     above = np.concatenate([run.loss, run.final_loss[None]]) >= level
     arrived = np.where(above.any(axis=0), len(above) - np.argmax(above[::-1], axis=0), 0.0)

@@ -25,7 +25,7 @@ EPSILON_RATES = np.geomspace(1e-3, 3.162, 15)
 COMMAND = "make records NB=04"
 
 
-def train(
+def record_networks(
     optimizer: Optimizer, lrs: np.ndarray, seed: int, steps: int, turned: bool
 ) -> dict[str, np.ndarray]:
     """Train one network per rate, all with one seed; with `turned` in a random basis of that seed.
@@ -67,7 +67,7 @@ def _turned(path: str | PathLike[str], steps: int, seeds: range) -> None:
         rule = Adam(beta2=beta2)
         for turned in (False, True):
             with np.errstate(all="ignore"):  # to diverge is a result
-                runs = [train(rule, RATES, seed, steps, turned) for seed in seeds]
+                runs = [record_networks(rule, RATES, seed, steps, turned) for seed in seeds]
             what = "turned" if turned else "own axes"
             columns = {name: np.stack([run[name] for run in runs], axis=1) for name in runs[0]}
             metrics = {name: np.array(rounded(c, 3), float) for name, c in columns.items()}

@@ -33,7 +33,9 @@ def test_a_prime_number_of_weights_is_refused():
 
 def test_gradient_descent_does_not_notice_and_the_own_axes_are_those_of_sweep():
     lrs = np.array([0.1, 0.5])
-    own, turned = (records.train(GradientDescent(), lrs, 3, 60, side) for side in (False, True))
+    own, turned = (
+        records.record_networks(GradientDescent(), lrs, 3, 60, side) for side in (False, True)
+    )
     np.testing.assert_allclose(turned["train_loss"], own["train_loss"], rtol=1e-3)
     same = sweep(lrs, [3], steps=60, data=digits(), progress=False)
     accuracy = same.final("validation_accuracy")[:, 0]
@@ -51,6 +53,8 @@ def test_a_full_random_matrix_does_the_same_to_adam(monkeypatch):
             monkeypatch.setattr(Rotation, "turn", lambda self, w, q=q: (w @ q.T).astype(w.dtype))
             monkeypatch.setattr(Rotation, "back", lambda self, u, q=q: (u @ q).astype(u.dtype))
         with np.errstate(all="ignore"):
-            runs = [records.train(Adam(), lrs, seed, 200, turned=True) for seed in range(4)]
+            runs = [
+                records.record_networks(Adam(), lrs, seed, 200, turned=True) for seed in range(4)
+            ]
         found[kind] = np.mean([run["validation_accuracy"] for run in runs], axis=0)
     np.testing.assert_allclose(found["shortcut"], found["full"], atol=0.04)
