@@ -1,4 +1,4 @@
-"""What the articles say about Adagrad, RMSprop, Adam and momentum: lesson 4, trials of the appendix."""
+"""What the articles say about adaptive methods and momentum: lesson 4, trials of the appendix."""
 
 import numpy as np
 import pytest

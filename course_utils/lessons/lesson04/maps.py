@@ -48,19 +48,23 @@ def draw_map(
         raise ValueError(f"values must have shape {(len(knob), len(rates))}, got {values.shape}")
     ax.grid(False)
     ax.set_facecolor("#DDDDDD")
-    seen = np.ma.masked_invalid(values)
     step = (rates[1] / rates[0]) ** 0.5
     edges = np.append(rates / step, rates[-1] * step)
     image = ax.pcolormesh(
-        edges, np.arange(len(knob) + 1) - 0.5, seen,
-        norm=Normalize(*limits) if limits else LogNorm(50, 5000), cmap="viridis_r" if lower else "viridis",
-    )  # fmt: skip
+        edges,
+        np.arange(len(knob) + 1) - 0.5,
+        np.ma.masked_invalid(values),
+        norm=Normalize(*limits) if limits else LogNorm(50, 5000),
+        cmap="viridis_r" if lower else "viridis",
+    )
     ranked = values if lower else -values
     for k, row in enumerate(np.where(np.isfinite(ranked), ranked, np.inf)):
         best = words.format(values[k, row.argmin()]) if np.isfinite(row.min()) else "never"
         ax.text(edges[-1] * 1.15, k, best, va="center", fontsize=11)
     if star and np.isfinite(ranked).any():
-        k, r = np.unravel_index(np.where(np.isfinite(ranked), ranked, np.inf).argmin(), seen.shape)
+        k, r = np.unravel_index(
+            np.where(np.isfinite(ranked), ranked, np.inf).argmin(), values.shape
+        )
         ax.plot(rates[r], k, "*", ms=17, color="white", mec=views.BLACK, mew=1.2)
     ax.set(xscale="log", xlabel=views.RATE_LABEL, yticks=range(len(knob)))
     ax.set_yticklabels([f"{one:g}" for one in knob])
