@@ -45,16 +45,21 @@ def test_gradient_descent_does_not_notice_and_the_own_axes_are_those_of_sweep():
 def test_a_full_random_matrix_does_the_same_to_adam(monkeypatch):
     """The shortcut of `Rotation` against a matrix drawn uniformly from all: a smaller network."""
     monkeypatch.setattr(records, "SIZES", (64, 7, 10))
-    lrs, found = np.array([0.003, 0.3]), {}
-    for kind in ("shortcut", "full"):
-        if kind == "full":
-            size = 65 * 7 + 8 * 10
-            q = np.linalg.qr(np.random.default_rng(0).standard_normal((size, size)))[0]
-            monkeypatch.setattr(Rotation, "turn", lambda self, w, q=q: (w @ q.T).astype(w.dtype))
-            monkeypatch.setattr(Rotation, "back", lambda self, u, q=q: (u @ q).astype(u.dtype))
+    size = 65 * 7 + 8 * 10
+    q = np.linalg.qr(np.random.default_rng(0).standard_normal((size, size)))[0]
+
+    def accuracy(turned):
         with np.errstate(all="ignore"):
             runs = [
-                records.record_networks(Adam(), lrs, seed, 200, turned=True) for seed in range(4)
+                records.record_networks(Adam(), np.array([0.003, 0.1]), seed, 200, turned)
+                for seed in range(8)
             ]
-        found[kind] = np.mean([run["validation_accuracy"] for run in runs], axis=0)
-    np.testing.assert_allclose(found["shortcut"], found["full"], atol=0.04)
+        return np.mean([run["validation_accuracy"] for run in runs], axis=0)
+
+    own, shortcut = accuracy(False), accuracy(True)
+    monkeypatch.setattr(Rotation, "turn", lambda self, w: (w @ q.T).astype(w.dtype))
+    monkeypatch.setattr(Rotation, "back", lambda self, u: (u @ q).astype(u.dtype))
+    full = accuracy(True)
+    assert full == pytest.approx(shortcut, abs=0.12)
+    assert full[0] == pytest.approx(shortcut[0], abs=0.03)
+    assert own[1] > max(full[1], shortcut[1]) + 0.15
