@@ -573,7 +573,7 @@ def test_the_sizes_that_the_lessons_quote():
     rows = {(row.optimizer, row.elsewhere): row for row in differences()}
     assert rows["RMSprop", "Lee's lecture"].here == pytest.approx(10, rel=1e-3)
     assert rows["RMSprop", "TensorFlow 1"].there == pytest.approx(1.05e-3, rel=1e-2)
-    assert rows["Adam", "source 003"].there == pytest.approx(6.57, abs=0.005)
+    assert rows["Adam", "lecture notes"].there == pytest.approx(6.57, abs=0.005)
     assert rows["Adam", "Keras"][4:] == pytest.approx((0.99, 0.24), abs=0.005)
     assert rows["GradientDescent", "Keras"][4:] == pytest.approx((-0.0448, -1.958), abs=0.001)
     assert rows["AdamW", "Loshchilov & Hutter 2019"][4:] == pytest.approx((1e-5, 1e-2), rel=1e-6)

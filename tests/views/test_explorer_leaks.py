@@ -16,7 +16,7 @@ from fakes import bare
 from course_utils.lessons.lesson01 import explorers as explorers01
 from course_utils.lessons.lesson02 import explorers as explorers02
 from course_utils.lessons.lesson03 import designer
-from course_utils.lessons.lesson04 import race
+from course_utils.lessons.lesson04 import explorers as explorers04
 from course_utils.lessons.lesson05 import spikes
 from course_utils.views import explorer
 
@@ -26,7 +26,7 @@ EXPLORERS = {
     "ravine": (explorers02.ravine, 40),
     "schedule designer": (lambda: designer.schedule_designer(steps=20), 40),
     "burst meter": (spikes.burst_meter, 40),
-    "race": (race.race, 40),
+    "race": (explorers04.race, 40),
 }
 WARM = 20  # moves before counting: what is made once stays (fonts, caches of Matplotlib)
 # Python objects; a figure has about ten thousand, an artist or a widget about a hundred.

@@ -23,6 +23,7 @@ import math
 from typing import NamedTuple
 
 from course_utils.optimizers import Adagrad, Adam, AdamW, GradientDescent, Optimizer, RMSprop
+from course_utils.views.tables import TextTable
 
 
 class Difference(NamedTuple):
@@ -83,7 +84,7 @@ def differences() -> tuple[Difference, ...]:
          "first step, g = 1e-6", _first_step(Adam(), tiny), _first_step_eps_hat(tiny, 1e-7)),
         ("Adam", "TensorFlow 1", "eps 1e-8 beside the uncorrected root",
          "first step, g = 1e-6", _first_step(Adam(), tiny), _first_step_eps_hat(tiny, 1e-8)),
-        ("Adam", "source 003", "no bias correction",
+        ("Adam", "lecture notes", "no bias correction",
          "longest step on a slope of 1", _longest_step(Adam()),
          _longest_step(Adam(bias_correction=False))),
         ("Adam, amsgrad", "optax", "takes the largest of the corrected averages",
@@ -95,6 +96,20 @@ def differences() -> tuple[Difference, ...]:
     ]
     # fmt: on
     return tuple(Difference(*row) for row in rows)
+
+
+def differences_table() -> TextTable:
+    """Return the differences as a table, what was measured here and there in the last columns.
+
+    >>> print(repr(differences_table()).splitlines()[0])
+    | Rule | Elsewhere | What differs | Measured | Here | There |
+    """
+    rows = [
+        (row.optimizer, row.elsewhere, row.difference, row.measured,
+         f"{row.here:.3g}", f"{row.there:.3g}")
+        for row in differences()
+    ]  # fmt: skip
+    return TextTable(("Rule", "Elsewhere", "What differs", "Measured", "Here", "There"), rows)
 
 
 def _first_step(optimizer: Optimizer, g: float) -> float:

@@ -39,6 +39,16 @@ def eps_inside(gradient, w, lr, steps, alpha=0.99, eps=1e-8):
     return path
 
 
+def aliased(gradient, w, lr, steps, alpha=0.99, eps=1e-8):
+    v, path = 0.0, [w]
+    for _ in range(steps):
+        g = gradient(w)
+        v = averaged(v, g, alpha)
+        w -= lr * g / (np.sqrt(v) + eps)
+        path.append(w)
+    return path
+
+
 class Choice(dict):
     """A dict that may be the key of a table of wrong answers."""
 
@@ -55,21 +65,6 @@ def in_place(x):
 
 
 WRONG = {
-    "along_the_floor": {
-        3.0: "beyond",
-        -12: "closer",
-        0: "arrival",
-        -9.96: "slow",
-        -5: "compute",
-    },
-    "predict_the_stall": {
-        100: "1/√2",
-        10_000: "factor 2",
-        50: "slows down",
-        200: "root",
-        1000: "solve",
-    },
-    "heavy_ball_limit": {"below": "Nesterov", "at": "memory", "beyond": "one of", 2: "one of"},
     "first_steps_of_adam": {
         (1, 1): "0.001",
         (1, 0.1): "below",
@@ -80,35 +75,23 @@ WRONG = {
         (0.1, 3.16): "with the correction",
         1.0: "pair",
     },
-    "who_wins": {
-        "momentum": "609",
-        "RMSprop": "floor",
-        "adam": "second",
-        "SGD": "one of",
-        4: "one of",
+    "rare_feature": {
+        0.002: "hundredth of the steps",
+        2e-5: "must be long",
+        0.02: "one of 10",
+        -1: "greater than 0",
+        3: "times longer",
     },
+    "who_wins": {"momentum": "ahead", "tie": "not enough", "SGD": "one of", 4: "one of"},
+    "turned_network": {30: "chosen", 8: "chosen", 3: "hardly", -5: "positive", "none": "number"},
     "who_notices": {
         frozenset({"momentum", "Adam"}): "turns with them",
         frozenset({"gradient descent"}): "vector turns",
         frozenset(): "do notice",
-        frozenset({"Adam"}): "Adagrad",
+        frozenset({"adam", "RMSProp "}): "Adagrad",
         frozenset({"Adagrad", "Adam"}): "RMSprop",
-        "SGD": "five names",
+        frozenset({"SGD", "adam"}): "names",
         7: "set of names",
-    },
-    "after_scaling": {
-        100_000: "condition number",
-        2: "factor",
-        0: "walk down",
-        -3: "at least",
-        57: "curvatures",
-    },
-    "epochs_of_the_article": {
-        100: "0.144",
-        155: "hundred times",
-        -1: "at least",
-        10_000: "not that slow",
-        1000: "figure",
     },
     "write_rmsprop": {
         with_rule(averaged, sign=-1.0): "uphill",
@@ -122,6 +105,7 @@ WRONG = {
         with_rule(averaged, start=1): "start included",
         (lambda *a, **k: ex.rmsprop(*a, **k)[-1]): "one point",
         (lambda *a, **k: ex.rmsprop(*a, **{**k, "lr": 0.1})): "not RMSprop's",
+        aliased: "in place",
         (lambda *a, **k: 3.0): "float",
         3: "function",
     },
@@ -166,11 +150,9 @@ WRONG = {
 
 # Nearly right, and wrong still: on each side of each threshold.
 NEAR = {
-    "along_the_floor": (-7.05, -6.4),
-    "predict_the_stall": (2701, 2399),
+    "rare_feature": (0.099, 0.451),
+    "turned_network": (1.51, -2),
     "first_steps_of_adam": ((1.02, 3.1623), (0.98, 3.1623), (1, 3.2), (1, 3.12)),
-    "after_scaling": (1.01,),
-    "epochs_of_the_article": (449, 801),
     "write_rmsprop": (lambda *a, **k: ex.rmsprop(*a, **k) + 1e-7,),
     "floor_of_rmsprop": (0.00256, 0.00244),
     "largest_heavy_ball_rate": (0.1445, 0.1435),
@@ -181,7 +163,7 @@ NEAR = {
     ),
     "choose_and_defend": (
         choice(axes=(Adam(), 0.115)),  # 104 steps
-        choice(turned=(GradientDescent(momentum=0.9), 0.027)),  # 715 steps
+        choice(turned=(Adam(beta2=0.9), 0.06)),  # more than 400 steps
         choice(exact=(GradientDescent(), 0.075)),  # a loss of 1.4e-12
     ),
 }
@@ -202,7 +184,8 @@ def test_several_rules_defend_a_client():
         {"axes": (Adagrad(), 3.0)},
         {"exact": (Adagrad(), 10.0)},
         {"exact": (GradientDescent(momentum=0.3), 0.9)},
-        {"turned": (GradientDescent(momentum=0.9), 0.032)},
+        {"turned": (GradientDescent(momentum=0.96), 0.032)},
+        {"turned": (Adam(beta2=0.9), 0.0316)},
     ):
         assert ex.choose_and_defend.check(choice(**change)).status != NOT_YET, change
 
@@ -218,7 +201,11 @@ def test_rmsprop_of_the_solution_is_torchs():
         optimizer.step()
 
 
-def test_stall_of_the_solution_is_the_exact_sum():
-    partial_sums = np.cumsum(1 / np.sqrt(np.arange(1, 4000)))
-    exact = int(np.argmax(partial_sums >= 100)) + 1
-    assert exact == 2574 and ex.predict_the_stall.check(exact).status != NOT_YET
+def test_names_are_read_as_learners_write_them():
+    assert ex.who_notices.check({"adagrad", "RMSProp", " adam"}).status != NOT_YET
+    assert ex.who_wins.check("adam").status != NOT_YET
+
+
+def test_the_choices_that_count_for_a_client_are_near_its_limit():
+    lost = choice(turned=(GradientDescent(momentum=0.9), 0.0316))  # 609 steps, β not tuned
+    assert "pays for 400" in str(ex.choose_and_defend.check(lost))

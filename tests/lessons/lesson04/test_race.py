@@ -1,4 +1,4 @@
-"""Races: the count of steps against single runs and closed forms; the explorer of lesson 4."""
+"""Races: the count of steps against single runs and closed forms."""
 
 import math
 
@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from course_utils import views
 from course_utils.descent import descend
-from course_utils.lessons.lesson04 import race
 from course_utils.lessons.lesson04.race import steps_to_arrive
 from course_utils.optimizers import Adagrad, Adam, GradientDescent, RMSprop
-from course_utils.problems import abc_surface, linear_regression, quadratic, shifted_square, slope
+from course_utils.problems import quadratic, shifted_square, slope
 
 RULES = [GradientDescent(), GradientDescent(0.9), Adagrad(), RMSprop(alpha=0.9), Adam()]
 
@@ -91,139 +90,3 @@ def test_bad_input(change, error, message):
     good = {"optimizer": Adam(), "problem": quadratic([1.0]), "rates": [0.1]}
     with pytest.raises(error, match=message):
         steps_to_arrive(**{**good, **change})
-
-
-# --- what lesson 4 says ------------------------------------------------------------------------
-
-
-def test_adagrad_can_hardly_be_too_fast_on_a_smooth_surface():
-    steps = steps_to_arrive(Adagrad(), abc_surface(), np.geomspace(1.01, 1e4, 17), steps=1000)
-    assert (steps <= 50).all()
-
-
-def test_momentum_does_not_notice_the_turn_and_adaptive_rules_do():
-    rates = np.geomspace(1e-4, 10, 41)[14:27]
-    straight, turned = abc_surface(), abc_surface(rotation=45)
-    momentum = GradientDescent(momentum=0.9)
-    assert (
-        steps_to_arrive(momentum, straight, rates, 1000)
-        == steps_to_arrive(momentum, turned, rates, 1000)
-    ).all()
-    assert steps_to_arrive(momentum, straight, rates, 1000).min() == 609
-    for rule in (Adagrad(), RMSprop(alpha=0.9)):
-        assert np.isfinite(steps_to_arrive(rule, straight, rates, 4000)).any()
-        assert not np.isfinite(steps_to_arrive(rule, turned, rates, 4000)).any()
-
-
-def test_rmsprop_gets_stuck_on_unscaled_inputs():
-    rng = np.random.default_rng(0)
-    x = rng.uniform(10, 700, 100)
-    y = 20 + 2.7 * x + rng.normal(0, 50, 100)
-    problem = linear_regression(x, y, start=[-120.0, -4.0])
-    least = float(problem.loss(problem.minimum))
-    run = descend(problem, RMSprop(alpha=0.9), 0.1, 5000)
-    assert run.final_loss - least == pytest.approx(488, abs=1)
-
-
-@pytest.mark.slow
-def test_all_zero_weights_are_a_saddle_for_ever():
-    # 3000 steps of full-batch gradient descent on a tanh network, in NumPy: tanh(0) = 0, so only
-    # the biases of the output ever get a gradient.
-    from course_utils.experiments.datasets import digits
-
-    data = digits().subset(300)
-    x, y = np.asarray(data.train.x, dtype=float), np.eye(10)[data.train.y]
-    w1, b1, w2, b2 = np.zeros((64, 64)), np.zeros(64), np.zeros((64, 10)), np.zeros(10)
-    for _ in range(3000):
-        h = np.tanh(x @ w1 + b1)
-        z = h @ w2 + b2
-        p = np.exp(z - z.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
-        g = (p - y) / len(x)
-        gh = g @ w2.T * (1 - h**2)
-        steps = x.T @ gh, gh.sum(axis=0), h.T @ g, g.sum(axis=0)
-        w1, b1, w2, b2 = (p - 0.5 * s for p, s in zip((w1, b1, w2, b2), steps))
-    assert not w1.any() and not w2.any() and not b1.any()
-    assert -np.log(p[y == 1]).mean() == pytest.approx(math.log(10), abs=0.02)
-
-
-# --- the explorer ------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def explorer():
-    made = race.race()
-    yield made
-    made.close()
-
-
-@pytest.mark.parametrize("rotation", [0, 45])
-@pytest.mark.parametrize("surface", race.SURFACES)
-def test_table_agrees_with_single_problems(surface, rotation):
-    problem = quadratic(race.SURFACES[surface], start=[1.0, -10.0], rotation=rotation)
-    for name, make in race.RULES.items():
-        data = race.compute_race(surface, rotation, name, 12)
-        (alone,) = steps_to_arrive(make(), problem, [data["lr"]], race.STEPS)
-        assert data["at_this_rate"][name] == alone
-        assert data["best"][name] == data["steps"][name].min()
-        assert np.array_equal(data["w"][0], problem.start)
-        run = descend(problem, make(), data["lr"], race.STEPS)
-        early = slice(0, 50)  # rounding grows where a run jumps about its goal
-        np.testing.assert_allclose(data["w"][early], run.params[early], rtol=1e-6, atol=1e-9)
-        assert (np.isfinite(data["w"]) == np.isfinite(run.params)).all()
-
-
-def test_tasks_can_be_reached_and_are_not_reached_at_first(explorer):
-    assert not explorer.task_reached
-    explorer.set(index=11)
-    assert explorer.task_reached and "402 steps, 556 steps" in explorer.state
-    explorer.set(rotation=45)
-    assert not explorer.task_reached
-
-    second = race.race("momentum beats both")
-    assert not second.task_reached
-    second.set(rotation=45, rule="momentum", index=12)
-    assert second.task_reached and "609 steps" in second.state
-    second.set(rule="Adam")
-    assert not second.task_reached
-    second.close()
-
-
-def test_every_preset_and_every_rule_can_be_drawn(explorer):
-    pictures = set()
-    for button in explorer.buttons.values():
-        button.click()
-        pictures.add(explorer.image.value)
-    assert len(pictures) == len(explorer.buttons)
-    for rule in race.RULES:
-        explorer.set(rule=rule, index=32)  # most of them diverge here
-        assert rule in explorer.state
-
-
-def test_static_picture_says_what_it_shows(explorer):
-    picture = explorer.static(rotation=45, rule="Adam", index=17)
-    assert "turned by 45°. Adam at rate 0.133: never" in picture.alt
-    assert explorer.values["rotation"] == 0
-
-
-def test_contours_are_contours():
-    for surface, curvatures in race.SURFACES.items():
-        problem = quadratic(curvatures, rotation=20)
-        for line in race.contours(surface, 20):
-            assert np.ptp(problem.loss(line)) < 1e-9 * problem.loss(line).max()
-
-
-def test_an_unknown_task_is_refused():
-    with pytest.raises(ValueError, match="task must be one of"):
-        race.race("win")
-
-
-def test_views_refuse_what_they_cannot_draw():
-    run = descend(quadratic([1.0, 2.0]), GradientDescent(), 0.1, 3)
-    with pytest.raises(ValueError, match="metrics"):
-        race.draw_acting(views.subplots()[1], run, ("a", "b"))
-    run = descend(quadratic([1.0, 2.0]), Adam(), 0.1, 3)
-    with pytest.raises(ValueError, match="labels must hold 2"):
-        race.draw_acting(views.subplots()[1], run, ("a",))
-    with pytest.raises(ValueError, match="budget must be 1"):
-        race.draw_steps(views.subplots()[1], [0.1], {"a": np.array([1.0])}, 0)

@@ -1,0 +1,96 @@
+"""The recorded files of lesson 4; `make records NB=04` makes them again."""
+
+from __future__ import annotations
+
+import time
+from os import PathLike
+
+import numpy as np
+
+from course_utils.experiments.datasets import digits
+from course_utils.experiments.files import rounded
+from course_utils.experiments.networks import Networks
+from course_utils.experiments.sweep import sweep
+from course_utils.experiments.table import Table, save
+from course_utils.lessons.lesson04.turned import Rotation
+from course_utils.optimizers import Adam, Optimizer
+from course_utils.sampling import batch_order
+
+SIZES = (64, 64, 10)
+BATCH = 16
+RATES = np.geomspace(1e-3, 0.1778, 10)
+BETA2 = (0.9, 0.999)
+EPSILONS = (1e-8, 1e-4, 1e-2, 0.1, 1.0)
+EPSILON_RATES = np.geomspace(1e-3, 3.162, 15)
+COMMAND = "make records NB=04"
+
+
+def record_networks(
+    optimizer: Optimizer, lrs: np.ndarray, seed: int, steps: int, turned: bool
+) -> dict[str, np.ndarray]:
+    """Train one network per rate, all with one seed; with `turned` in a random basis of that seed.
+
+    Returns:
+        What was measured at the end, by name, each of shape (R,).
+    """
+    data = digits()
+    networks = Networks(len(lrs), [seed], SIZES, "relu", "cross_entropy", l2=0.0)
+    w = networks.initial()
+    rotation = Rotation(w.shape[1], seed) if turned else None
+    u = rotation.turn(w) if rotation else w
+    labels, rates = np.eye(10, dtype=np.float32), lrs[:, None].astype(np.float32)
+    parts = {part: (_with_ones(getattr(data, part).x), getattr(data, part).y)
+             for part in ("train", "validation")}  # fmt: skip
+    optimizer.reset()
+    for rows in batch_order(len(data.train), BATCH, steps, seed):
+        x, target = parts["train"][0][rows], labels[data.train.y[rows]]
+        w = rotation.back(u) if rotation else u
+        _, gradient = networks.loss_and_gradient(w, x[None], target[None])
+        u = optimizer.step(u, rotation.turn(gradient) if rotation else gradient, rates)
+    w = rotation.back(u) if rotation else u
+    loss, _ = networks.evaluate(w, *parts["train"])
+    _, accuracy = networks.evaluate(w, *parts["validation"])
+    return {"train_loss": loss[:, 0], "validation_accuracy": accuracy[:, 0]}
+
+
+def _with_ones(x: np.ndarray) -> np.ndarray:
+    return np.concatenate([x, np.ones((len(x), 1), dtype=np.float32)], axis=1)
+
+
+def _turned(path: str | PathLike[str], steps: int, seeds: range) -> None:
+    """Train the network of lesson 1 with Adam, along its own axes and turned at random.
+
+    The names of the tables are such as "β₂ = 0.9, turned".
+    """
+    start, tables = time.perf_counter(), {}
+    for beta2 in BETA2:
+        rule = Adam(beta2=beta2)
+        for turned in (False, True):
+            with np.errstate(all="ignore"):  # to diverge is a result
+                runs = [record_networks(rule, RATES, seed, steps, turned) for seed in seeds]
+            what = "turned" if turned else "own axes"
+            columns = {name: np.stack([run[name] for run in runs], axis=1) for name in runs[0]}
+            metrics = {name: np.array(rounded(c, 3), float) for name, c in columns.items()}
+            meta = {"steps": steps, "batch_size": BATCH, "axes": what, "optimizer": rule.name,
+                    "optimizer_parameters": rule.parameters}  # fmt: skip
+            lost = ~np.isfinite(columns["train_loss"])
+            tables[f"β₂ = {beta2:g}, {what}"] = Table(RATES, seeds, metrics, lost, meta)
+    save(path, tables, command=COMMAND, seconds=round(time.perf_counter() - start))
+
+
+def _epsilon(path: str | PathLike[str]) -> None:
+    """Train the network of lesson 1 with Adam at each ε and rate; tables such as "ε = 0.01"."""
+    start, tables = time.perf_counter(), {}
+    for eps in EPSILONS:
+        run = sweep(EPSILON_RATES, range(8), optimizer=Adam(eps=eps), steps=400, progress=False)
+        names = ("train_loss", "validation_accuracy")
+        metrics = {name: np.array(rounded(run.final(name), 3), float) for name in names}
+        tables[f"ε = {eps:g}"] = Table(run.lrs, run.seeds, metrics, run.diverged, run.meta)
+    save(path, tables, command=COMMAND, seconds=round(time.perf_counter() - start))
+
+
+RECORDS = {
+    "04_turned.json": lambda path: _turned(path, 400, range(16)),
+    "04_epsilon.json": _epsilon,
+    "04_turned_2000.json": lambda path: _turned(path, 2000, range(6)),
+}
