@@ -265,7 +265,11 @@ def _designer_figure(steps: int, constant: Mapping[str, Any]) -> tuple[Figure, d
     (mean,) = middle.plot(at, np.ones(steps), "-", color=views.BLUE, label="your schedule")
     band = middle.fill_between(at, 0.9, 1, color=views.BLUE, alpha=0.15, lw=0)
     middle.set(
-        yscale="log", ylim=(0.15, 5), xlabel=views.STEP_LABEL, title="Training loss: mean, range"
+        yscale="log",
+        ylim=(0.15, 5),
+        xlabel=views.STEP_LABEL,
+        ylabel="training loss",
+        title="16 runs: mean, range",
     )
     middle.set_yticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
     middle.yaxis.set_minor_formatter(NullFormatter())

@@ -236,9 +236,12 @@ def areas(points: Mapping[str, tuple[Any, Any]], title: str, alt: str) -> Pictur
             ax.plot(x, y, "o", color=views.BLACK if rising else views.BLUE, **look)
         x, y = group[-1][0], max(y for _, y, _ in group)
         names = "\n".join(name for *_, name in group)
-        ax.annotate(names, (x, y), (4, 9), textcoords="offset points", fontsize=11, va="bottom")
+        below = len(group) > 3  # a long label, where the falling curve leaves room
+        place = (-10, -8, "right", "top") if below else (4, 7, "left", "bottom")
+        look = {"fontsize": 11, "ha": place[2], "va": place[3], "textcoords": "offset points"}
+        ax.annotate(names, (group[0][0] if below else x, y), place[:2], **look)
     ax.set(xlabel="area under the schedule (sum of the rates)", ylabel="final training loss")
-    ax.set_ylim(bottom=0)
-    ax.margins(x=0.08)
+    ax.set_ylim(0, 1.15 * max(y for _, y, _ in dots))
+    ax.set_xlim(right=1.12 * dots[-1][0])
     ax.set_title(title)
     return views.with_alt(fig, alt=alt)
