@@ -272,6 +272,7 @@ def loss_and_rate(
     floor: float | None = None,
     smooth: int = 1,
     size: tuple[float, float] = (10, 5),
+    loss_label: str = "loss",
 ) -> Picture:
     """Return a picture of the loss with, under it, the rate that was used at each update.
 
@@ -281,6 +282,7 @@ def loss_and_rate(
         alt: the text alternative, with the numbers.
         floor, smooth: as in `loss_curve`.
         size: inches.
+        loss_label: which loss, if it is not plain.
 
     Example:
         >>> run = Run(lr=[0.1, 0.1], loss=[4.0, 1.0], grad_norm=[4.0, 2.0], final_loss=0.25)
@@ -290,7 +292,7 @@ def loss_and_rate(
     fig, (above, below) = subplots(2, 1, size=size, height_ratios=(3, 1.15), sharex=True)
     loss_curve(above, runs, floor=floor, smooth=smooth)
     rate_strip(below, runs)
-    above.set(title=title, xlabel="")
+    above.set(title=title, xlabel="", ylabel=loss_label)
     fig.align_ylabels()
     return with_alt(fig, alt=alt)
 

@@ -75,7 +75,7 @@ def _data() -> Data:
 
 
 def train_under(rates: Any, steps: int = STEPS) -> Sweep:
-    """Train 16 networks (64-16-10) under each schedule, on the digits with 10 % wrong labels.
+    """Train 16 networks (64-16-10) on the digits, with 10 % of the labels drawn at random.
 
     Args:
         rates: floats or schedules, as in `sweep.sweep`.
@@ -168,7 +168,9 @@ def _draw(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
     artists["result"].set_data([0.75, 1.25], [final.mean()] * 2)
     bad = bool(np.any(data["diverged"]))
     artists["right title"].set_text("diverged" if bad else f"yours {final.mean():.3f}")
-    artists["verdict"].set_text("" if bad else _verdict(data).replace(" ±", "\n±"))
+    artists["verdict"].set_text(
+        "" if bad else _verdict(data).replace(" ±", "\n±").replace(", no", ",\nno")
+    )
     return _in_words(data, float(final.mean()))
 
 
@@ -181,10 +183,12 @@ def _draw_schedule(artists: Mapping[str, Artist], lr: np.ndarray, area: float) -
 
 def _verdict(data: Mapping[str, Any]) -> str:
     gain: Estimate = data["gain"]
+    if gain.low == gain.high == 0:
+        return "this is the same schedule, no difference"
     if gain.low <= 0 <= gain.high:
         return "no difference detected"
     change = "lower" if gain.mean > 0 else "higher"
-    return f"{change} by {abs(gain.mean):.3f} ± {(gain.high - gain.low) / 2:.3f}"
+    return f"{change} by {abs(gain.mean):.3f} ± {(gain.high - gain.low) / 2:.3f} (95 %)"
 
 
 def _in_words(data: Mapping[str, Any], final: float) -> str:
@@ -261,7 +265,11 @@ def _designer_figure(steps: int, constant: Mapping[str, Any]) -> tuple[Figure, d
     (mean,) = middle.plot(at, np.ones(steps), "-", color=views.BLUE, label="your schedule")
     band = middle.fill_between(at, 0.9, 1, color=views.BLUE, alpha=0.15, lw=0)
     middle.set(
-        yscale="log", ylim=(0.15, 5), xlabel=views.STEP_LABEL, title="Training loss, 16 runs"
+        yscale="log",
+        ylim=(0.15, 5),
+        xlabel=views.STEP_LABEL,
+        ylabel="training loss",
+        title="16 runs: mean, range",
     )
     middle.set_yticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
     middle.yaxis.set_minor_formatter(NullFormatter())

@@ -14,13 +14,13 @@ from course_utils.schedules import Schedule
 from course_utils.views import Picture
 
 
-def floors(curves: Mapping[str, Any], rates: Any, measured: Any, title: str, alt: str) -> Picture:
+def floors(curves: Mapping[str, Any], rates: Any, ends: Any, title: str, alt: str) -> Picture:
     """Return mean losses over the steps, and beside them the noise floor against the rate.
 
     Args:
         curves: label -> mean loss before each update and after the last.
         rates: learning rates (K,).
-        measured: the floor that was measured at each (K,).
+        ends: the floor that the recursion reached at each (K,).
         title: the finding.
         alt: the text alternative.
 
@@ -37,7 +37,7 @@ def floors(curves: Mapping[str, Any], rates: Any, measured: Any, title: str, alt
     exact = rates / (2 * (2 - rates))
     right.loglog(rates, exact, "-", color=views.BLACK, lw=1.4, label="η / (2(2 − η))")
     right.loglog(rates, rates / 4, ":", color=views.GRAY, lw=2, label="η / 4: proportional")
-    right.loglog(rates, measured, "o", ms=9, color=views.BLUE, label="measured")
+    right.loglog(rates, ends, "o", ms=9, color=views.BLUE, label="from the recursion")
     right.set(xlabel="learning rate", ylabel="noise floor (mean loss)")
     right.set_xticks(rates, [f"{lr:g}" for lr in rates], fontsize=10)
     right.set_xticks([], minor=True)
@@ -146,34 +146,39 @@ def watching(histories: Sequence[tuple[Any, Any]], title: str, alt: str) -> Pict
 
 
 def intervals(
-    values: Mapping[str, Mapping[str, Mapping[str, Estimate]]], title: str, units: Sequence[str]
+    values: Mapping[str, Mapping[str, Mapping[str, Estimate]]],
+    title: str,
+    units: Sequence[str],
+    frames: Sequence[tuple[float, float]],
 ) -> Picture:
     """Return a grid of intervals: a column per setting, a row per metric, a bar per method.
 
-    Gray where zero is inside. The largest, where it is 2.5 times as large as the next, is left out
-    of the frame, and its numbers stand at the edge.
+    Each row has one scale. A bar is gray where zero is inside; where the mean lies outside the
+    frame, the numbers stand at its edge.
 
     Args:
         values: setting -> metric -> {method: `Estimate`}, the same methods everywhere.
         title: the finding.
         units: what the numbers are, one per metric.
+        frames: lowest and highest value shown, one pair per metric.
 
     Example:
         >>> from course_utils.experiments.intervals import estimate
         >>> rows = {"a": estimate([1.0, 2.0]), "b": estimate([-1.0, 1.5])}
-        >>> intervals({"digits": {"loss": rows}}, "a is higher", ["%"]).alt
+        >>> intervals({"digits": {"loss": rows}}, "a is higher", ["%"], [(-20, 20)]).alt
         'a is higher. digits, loss (%): a +1.5 [-4.9, +7.9], b +0.2 [-15.6, +16.1].'
     """
     metrics = list(next(iter(values.values())))
     names = list(values[next(iter(values))][metrics[0]])
-    size = (13, 1.2 + len(metrics) * (0.9 + 0.33 * len(names)))
-    fig, axes = views.subplots(len(metrics), len(values), size=size, sharey=True)
+    size = (13, 1.2 + len(metrics) * (0.9 + 0.36 * len(names)))
+    fig, axes = views.subplots(len(metrics), len(values), size=size, sharex="row", sharey=True)
     axes = np.reshape(axes, (len(metrics), len(values)))
     said = []
     for column, (setting, by_metric) in enumerate(values.items()):
-        for row, (metric, unit) in enumerate(zip(metrics, units)):
+        for row, (metric, unit, frame) in enumerate(zip(metrics, units, frames)):
             ax = axes[row, column]
-            _bars(ax, by_metric[metric], unit)
+            _bars(ax, by_metric[metric], frame)
+            ax.set_xlabel(unit, fontsize=12)
             if row == 0:
                 ax.set_title(setting, fontsize=13)
             numbers = ", ".join(f"{n} {_signed(e)}" for n, e in by_metric[metric].items())
@@ -183,27 +188,19 @@ def intervals(
     return views.with_alt(fig, alt=f"{title}. {'; '.join(said)}.", scale=1.2)
 
 
-def _bars(ax: Any, rows: Mapping[str, Estimate], unit: str) -> None:
-    sizes = sorted(abs(e.mean) for e in rows.values())
-    far = sizes[-1] if len(sizes) > 1 and sizes[-1] > 2.5 * sizes[-2] else np.inf
-    inside = [e for e in rows.values() if abs(e.mean) < far]
-    low, high = min(0.0, *(e.low for e in inside)), max(0.0, *(e.high for e in inside))
-    room = 0.08 * (high - low)
-    ax.set_xlim(low - room, high + room)
+def _bars(ax: Any, rows: Mapping[str, Estimate], frame: tuple[float, float]) -> None:
+    low, high = frame
+    ax.set_xlim(low, high)
     for y, e in enumerate(rows.values()):
         clear = e.low > 0 or e.high < 0
         look = {"color": views.BLUE, "fmt": "D"} if clear else {"color": views.GRAY, "fmt": "o"}
-        if abs(e.mean) >= far:
-            right = e.mean > 0
-            text = f"{e.mean:+.0f} [{e.low:+.0f}, {e.high:+.0f}]"
-            text = f"{text} →" if right else f"← {text}"
-            place = (high + room, y) if right else (low - room, y)
-            side = "right" if right else "left"
-            ax.text(*place, text, ha=side, va="center", color=views.BLUE, fontsize=12)
+        if low < e.mean < high:
+            ax.errorbar(e.mean, y, xerr=(e.high - e.low) / 2, capsize=4, lw=2, ms=5, **look)
             continue
-        ax.errorbar(e.mean, y, xerr=(e.high - e.low) / 2, capsize=4, lw=2, ms=5, **look)
+        text = f"{e.mean:+.0f} [{e.low:+.0f}, {e.high:+.0f}]"
+        text, x, side = (f"{text} →", high, "right") if e.mean > 0 else (f"← {text}", low, "left")
+        ax.text(x, y, text, ha=side, va="center", color=views.BLUE, fontsize=12)
     ax.axvline(0, color=views.BLACK, ls="-", lw=1.2)
-    ax.set_xlabel(unit, fontsize=12)
 
 
 def _signed(e: Estimate) -> str:
@@ -211,10 +208,12 @@ def _signed(e: Estimate) -> str:
 
 
 def areas(points: Mapping[str, tuple[Any, Any]], title: str, alt: str) -> Picture:
-    """Return the final training loss against the area under the schedule, a mark per shape.
+    """Return the final training loss against the area under the schedule, with names beside it.
+
+    Schedules of nearly the same area, at most 2 % of the axis apart, share one label.
 
     Args:
-        points: shape -> (areas, losses).
+        points: name -> (areas, losses).
         title: the finding.
         alt: the text alternative.
 
@@ -222,14 +221,27 @@ def areas(points: Mapping[str, tuple[Any, Any]], title: str, alt: str) -> Pictur
         >>> areas({"linear": ([1.0, 2.0], [2.0, 1.5])}, "It falls", "Two falling points.").alt
         'Two falling points.'
     """
-    fig, ax = views.subplots(size=(10, 4.2))
-    for i, (name, (area, loss)) in enumerate(points.items()):
-        look = {"color": views.color(i), "ms": 9, "alpha": 0.85}
-        if name.startswith("rising"):
-            look = {"color": views.BLACK, "ms": 17, "mew": 2, "mfc": "none"}
-        ax.plot(area, loss, "osD^vPX*<>"[i % 10], label=name, **look)
+    fig, ax = views.subplots(size=(10, 4.6))
+    dots = sorted((x, y, name) for name, pair in points.items() for x, y in zip(*pair))
+    groups: list[list[tuple[float, float, str]]] = []
+    for dot in dots:
+        if groups and dot[0] - groups[-1][-1][0] < 0.02 * dots[-1][0]:
+            groups[-1].append(dot)
+        else:
+            groups.append([dot])
+    for group in groups:
+        for x, y, name in group:
+            rising = name.startswith("rising")
+            look = {"ms": 15, "mew": 2, "mfc": "none"} if rising else {"ms": 8, "alpha": 0.85}
+            ax.plot(x, y, "o", color=views.BLACK if rising else views.BLUE, **look)
+        x, y = group[-1][0], max(y for _, y, _ in group)
+        names = "\n".join(name for *_, name in group)
+        below = len(group) > 3  # a long label, where the falling curve leaves room
+        place = (-10, -8, "right", "top") if below else (4, 7, "left", "bottom")
+        look = {"fontsize": 11, "ha": place[2], "va": place[3], "textcoords": "offset points"}
+        ax.annotate(names, (group[0][0] if below else x, y), place[:2], **look)
     ax.set(xlabel="area under the schedule (sum of the rates)", ylabel="final training loss")
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.15 * max(y for _, y, _ in dots))
+    ax.set_xlim(right=1.12 * dots[-1][0])
     ax.set_title(title)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.02), fontsize=11)
     return views.with_alt(fig, alt=alt)

@@ -150,7 +150,7 @@ def test_presets_and_reset(explorer):
         explorer.set(**explorer.presets[label])
         assert not explorer.task_reached
     explorer.reset()
-    assert explorer.values == explorer.defaults and "no difference" in explorer.state
+    assert explorer.values == explorer.defaults and "the same schedule" in explorer.state
 
 
 def test_divergence_is_drawn_and_said():

@@ -112,14 +112,8 @@ WRONG = {
     "decay_or_not": {"A": "slows the run down", "c": "logarithmic", "D": "one of", 2: "one of"},
     "cosine_against_constant": {"A": "pays twice", "c": "the least", "D": "one of"},
     "where_it_freezes": {"A": "add up to 0.1", "B": "not come that far", 3.9: "one of"},
-    "keras_decay": {
-        1: "first update",
-        0.5: "million",
-        0.9999: "epochs",
-        0.9062: "subtracts",
-        0.1: "divide",
-    },
-    "which_shape": {"A": "one task", "C": "floor", "yes": "one of"},
+    "keras_decay": {"A": "epochs", "c": "a tenth", 0.9: "one of"},
+    "which_shape": {"B": "constant rate", "c": "own best", "yes": "one of"},
     "write_cosine": {
         alpha_as_a_rate: "fraction",
         climbs_back: "climbs back",
@@ -173,7 +167,6 @@ WRONG = {
 # Nearly right, and wrong still: on each side of each threshold.
 NEAR = {
     "half_the_rate": (0.0137, 0.0120),
-    "keras_decay": (0.9195, 0.909),
     "write_cosine": tuple(bent(ex.my_cosine, t) for t in (0, 25, 50, 75, 100, 150, 200)),
     "write_warmup": tuple(bent(ex.my_warmup, t) for t in (0, 1, 5, 9, 10, 11, 60, 110, 130)),
     "fix_boundary": tuple(bent(ex.my_piecewise, t) for t in (0, 100, 101, 200, 201)),
@@ -201,7 +194,6 @@ def test_single_precision_is_precise_enough():
         return np.float32(ex.my_cosine(t, lr, decay_steps, alpha))
 
     assert ex.write_cosine.check(in_float32).status == "correct"
-    assert ex.keras_decay.check(0.91).status == "correct"
 
 
 def test_a_wrong_rate_is_told_with_the_digits_in_which_it_differs():

@@ -17,12 +17,18 @@ def estimate(mean: float, reach: float = 0.5) -> Estimate:
 
 def test_an_interval_that_holds_zero_is_gray_and_one_far_away_is_written_at_the_edge():
     rows = {"a": estimate(1.0), "b": estimate(0.2), "c": estimate(-0.9), "far": estimate(60.0)}
-    shown = figures.intervals({"digits": {"loss": rows}}, "Some differ", ["%"])
+    shown = figures.intervals({"digits": {"loss": rows}}, "Some differ", ["%"], [(-2, 3)])
     ax = shown.figure.axes[0]
     colors = [container.lines[0].get_color() for container in ax.containers]
     assert colors == [views.BLUE, views.GRAY, views.BLUE]
     assert [text.get_text() for text in ax.texts] == ["+60 [+60, +60] →"]
-    assert ax.get_xlim()[1] < 3 and "far +60.0 [+59.5, +60.5]" in shown.alt
+    assert ax.get_xlim() == (-2, 3) and "far +60.0 [+59.5, +60.5]" in shown.alt
+
+
+def test_schedules_of_one_area_share_a_label():
+    points = {"line": ([10.0, 30.0], [1.0, 0.5]), "rising line": ([10.4], [1.0])}
+    ax = figures.areas(points, "Areas", "Three points.").figure.axes[0]
+    assert [text.get_text() for text in ax.texts] == ["line\nrising line", "line"]
 
 
 def test_the_gallery_shows_what_comes_past_the_end():
