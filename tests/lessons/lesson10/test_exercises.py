@@ -158,7 +158,7 @@ def test_the_solution_of_a_strip_shows_the_wrong_line_the_repair_and_the_program
 
 
 def test_other_right_answers_are_accepted():
-    def the_other_order_of_making(make_optimizer, make_scheduler, saved):
+    def the_other_order_of_loading(make_optimizer, make_scheduler, saved):
         optimizer = make_optimizer()
         scheduler = make_scheduler(optimizer)
         optimizer.load_state_dict(saved["optimizer"])
@@ -173,7 +173,7 @@ def test_other_right_answers_are_accepted():
         ]
         return lr_scheduler.SequentialLR(optimizer, parts, milestones=[5, 15])
 
-    assert ex.resume.check(the_other_order_of_making).status == "correct"
+    assert ex.resume.check(the_other_order_of_loading).status == "correct"
     assert ex.scheduler.check(in_three_parts).status == "correct"
     assert (
         ex.effective_rate.check(
