@@ -87,7 +87,7 @@ def costs(tables: Mapping[str, Table], title: str) -> Picture:
         >>> same = Table([0.5], [0, 1], {m: [[0.2, 0.3]] for m in (*_PANELS, "validation_loss")})
         >>> tables = {f"strip {n}, {k}": same for n in STRIPS for k in ("wrong", "right")}
         >>> costs(tables, "Nothing lost").alt[:51]
-        'Nothing lost. test accuracy, points, announced peak'
+        'Nothing lost. test accuracy, points, both at the an'
     """
     fig, axes = views.subplots(1, 2, size=(12, 6), sharey=True)
     words = []
@@ -136,6 +136,8 @@ def resumed(planned: Any, ran: Mapping[str, Any], title: str) -> Picture:
     ax.plot(planned, "s--", color=views.BLACK, lw=1.4, ms=9, mfc="none", label="planned")
     for i, (way, rates) in enumerate(ran.items()):
         style = {"marker": "os^vD"[i % 5], "ms": 7, **views.line_style(i)}
+        if i == 0:  # the others run over it
+            style |= {"lw": 7, "ms": 11, "alpha": 0.4}
         ax.plot(np.arange(4, 8), rates, label=views.as_label(way), **style)
     ax.axvline(3.5, color=views.GRAY, ls=":")
     ax.text(3.45, ax.get_ylim()[1], "stopped ", ha="right", va="top", color=views.GRAY)
@@ -193,7 +195,7 @@ def effective(runs: Sequence[Run], title: str) -> Picture:
         >>> meta = {"clip": 0.1, "effective_lr": [0.5, 0.25]}
         >>> one = Run(lr=[1, 1], loss=[2, 1], grad_norm=[0.2, 0.4], final_loss=1, meta=meta)
         >>> effective([one], "Halved").alt
-        'Halved. Nominal rate 1 to 1; effective 0.5 at first, least 0.25 (step 1), 0.25 at last.'
+        'Halved. Nominal rate 1 to 1; effective 0.5 at first, least 0.38 (step 1), 0.38 at last.'
     """
     fig, (above, below) = views.subplots(2, 1, size=(10, 5), sharex=True, height_ratios=(1, 1.2))
     norms = np.mean([run.grad_norm for run in runs], axis=0)

@@ -81,13 +81,13 @@ def bent(at):
 
 WRONG = {
     "what_is_logged": {1: "used", 0.8: "five", 0.5: "two steps", 0: "no update", 0.25: "four"},
-    "retuned": {"A": "most strips", "c": "quarter", "D": "one of"},
+    "retuned": {"A": "five others", "c": "quarter", "D": "one of"},
     "resume_order": {"A": "making", "C": "complains", 1: "one of"},
     "accumulated": {
         0.5: "plan",
         0.25: "second",
         0.375: "8 steps",
-        -0.25: "below",
+        -0.25: "ends at 0",
         1: "five mini-batches",
     },
     "clipped_best": {"A": "smaller", "B": "Adam", "D": "one of"},
