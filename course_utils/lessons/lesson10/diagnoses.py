@@ -69,8 +69,7 @@ MISTAKES = {
     7: (
         "H",
         "The weights went on, the schedule did not: 12 epochs at large rates, and the run "
-        "ends at 0.3. Save the scheduler's state; make both anew, then load both, the "
-        "optimizer's last.",
+        "ends at 0.3. Save the scheduler's state; make both anew, then load both.",
         "What happened at epoch 18?",
     ),
     8: (

@@ -55,20 +55,24 @@ what_is_logged = question(
 
 retuned = question(
     "retuned",
-    "You tune the peak of strip 8 under its mistake. A: it still loses, B: nothing, C: it gains.",
+    "Each program of strip 8 at its peak of least validation loss. A: it loses, B nothing, C gains",
     grade_choice(
         "B",
         {
-            "A": "that is so for most strips. This one trains for a quarter of its updates and "
-            "then stands still: a larger peak makes up for the lost time.",
-            "B": "At twice the peak no loss of accuracy is left to be seen; the test loss is still "
-            "higher by 0.04. And what you report is a line to 0 that never ran.",
+            "A": "that is so for the five others that lost accuracy. Here both programs have the "
+            "least loss at a peak of 1.0; which of the two does a larger peak help?",
+            "B": "Both go to a peak of 1.0. There the wrong program has come up from 93.4 to "
+            "94.5 %, and the repaired one has gone *down* from 95.1 to 94.5 %. The test loss is "
+            "still higher, by 0.04.",
             "C": "a quarter of the updates is not more than all of them.",
         },
     ),
-    hints=("How many of its 930 updates move the weights?", "What can a larger rate make up for?"),
+    hints=(
+        "How many of its 930 updates move the weights?",
+        "Does the peak of least loss have to be the peak of best accuracy?",
+    ),
     solution="B",
-    explanation="The accuracy comes back at a peak of 1.0, the loss does not.",
+    explanation="At the peaks of least loss the accuracies are equal, and the losses are not.",
 )
 
 resume_order = question(
@@ -102,7 +106,7 @@ accumulated = question(
             0.5: "that is the plan. The scheduler has made five steps by then, not two.",
             0.25: "that is the second update: three steps of the scheduler, 1 − 3/4.",
             0.375: "that is for a plan of 8 steps, which counts mini-batches.",
-            -0.25: "LinearLR stays at its end rate; it does not go below.",
+            -0.25: "the line ends at 0 and stays there: max(0, 1 − 5/4).",
         },
         otherwise="before the third update there have been five mini-batches, so five steps.",
         right="0.75, 0.25, 0, 0: the plan is over after two updates, and the rest trains nothing.",
@@ -125,8 +129,8 @@ clipped_best = question(
         {
             "A": "clipping does make the steps smaller; so the rate has to be ...?",
             "B": "that is Adam's answer, which divides by the size of the gradient anyway.",
-            "C": "Clipped gradients are some ten times shorter, and the best rate so much larger: "
-            "what acts is the product.",
+            "C": "Most gradients are several times longer than 0.1. Clipping makes the steps so "
+            "many times shorter, and the best rate is larger: what acts is the product.",
         },
     ),
     hints=("What is the length of a step, rate times clipped gradient?", "η · c against η · ‖g‖"),
@@ -250,7 +254,7 @@ effective_rate = question(
 
 
 def my_resume(make_optimizer, make_scheduler, saved):
-    """Make both, load both, the optimizer's state last."""
+    """Make both, then load both."""
     optimizer = make_optimizer()
     scheduler = make_scheduler(optimizer)
     scheduler.load_state_dict(saved["scheduler"])
@@ -305,7 +309,7 @@ def _grade_resume(answer):
         if used[0] == _drive(fresh := _new_optimizer(), make(fresh), 1)[0]:
             raise Incorrect(f"{said} It begins anew: is each of the two states loaded?")
         raise Incorrect(f"{said} The first is right and the shape is lost: what holds the count?")
-    return "Right for both schedulers. Save both states in one file, and this order never fails."
+    return "Right for both schedulers. All was made before anything was loaded."
 
 
 def _listed(rates: np.ndarray) -> str:
@@ -318,7 +322,7 @@ resume = question(
     _grade_resume,
     hints=(
         "make_scheduler(optimizer) writes the rate of step 0 into the optimizer.",
-        "Make, make, load, load. Which of the two loads must be the last?",
+        "Make, make, load, load.",
     ),
     solution=my_resume,
     explanation="Making a scheduler sets a rate; so all is made before anything is loaded.",

@@ -17,6 +17,11 @@ from course_utils.views import Picture
 
 _POINTS = 100  # of accuracy
 _PANELS = {"test_accuracy": (_POINTS, "test accuracy, points"), "test_loss": (1, "test loss")}
+_PEAKS = {
+    None: "both at the announced peak",
+    "validation_loss": "each at its peak of least loss",
+    "test_accuracy": "each at its peak of best accuracy",
+}
 
 
 def strips(rates: Mapping[int, np.ndarray], tables: Mapping[str, Table], title: str) -> Picture:
@@ -63,17 +68,18 @@ def _eighths(lr: np.ndarray) -> str:
 def _cost(tables: Mapping[str, Table], number: int) -> str:
     points = estimate(_POINTS * lost(tables, number, "test_accuracy"))
     loss = estimate(lost(tables, number, "test_loss"))
-    digits = 0 if abs(points.mean) > 10 else 1
-    return f"accuracy {_signed(points, digits)} points\nloss {_signed(loss, 3 if digits else 2)}"
+    digits = 0 if abs(points.mean) > 10 else 2
+    return f"accuracy {_signed(points, digits)} points\nloss {_signed(loss, 3)}"
 
 
 def _signed(found: Estimate, digits: int) -> str:
-    error = f"{found.standard_error:.{digits}f}" if digits != 0 else f"{found.standard_error:.0f}"
-    return f"{found.mean:+.{digits}f} ± {error}".replace("-", "−")
+    """The mean and half of its 95 % interval."""
+    reach = (found.high - found.low) / 2
+    return f"{found.mean:+.{digits}f} ± {reach:.{digits}f}".replace("-", "−")
 
 
 def costs(tables: Mapping[str, Table], title: str) -> Picture:
-    """Return what each mistake costs at the announced peak, and where each has its own best peak.
+    """Return what each mistake costs at the announced peak, and at own peaks chosen in two ways.
 
     Bars are 95 % intervals over the seeds; strip 5 lies far outside and is written out.
 
@@ -81,32 +87,34 @@ def costs(tables: Mapping[str, Table], title: str) -> Picture:
         >>> same = Table([0.5], [0, 1], {m: [[0.2, 0.3]] for m in (*_PANELS, "validation_loss")})
         >>> tables = {f"strip {n}, {k}": same for n in STRIPS for k in ("wrong", "right")}
         >>> costs(tables, "Nothing lost").alt[:51]
-        'Nothing lost. test accuracy, points, announced peak'
+        'Nothing lost. test accuracy, points, both at the an'
     """
-    fig, axes = views.subplots(1, 2, size=(12, 5), sharey=True)
+    fig, axes = views.subplots(1, 2, size=(12, 6), sharey=True)
     words = []
     for ax, (metric, (scale, label)) in zip(axes, _PANELS.items()):
-        for k, own in enumerate((False, True)):
-            found = {n: estimate(scale * lost(tables, n, metric, own)) for n in STRIPS}
+        far = []
+        for k, (by, way) in enumerate(_PEAKS.items()):
+            found = {n: estimate(scale * lost(tables, n, metric, by)) for n in STRIPS}
+            far.append(f"{found[5].mean:+.3g}")
             near = {n: e for n, e in found.items() if n != 5}
             ax.errorbar(
                 [e.mean for e in near.values()],
-                [n + 0.14 * (2 * k - 1) for n in near],
+                [n + 0.22 * (k - 1) for n in near],
                 xerr=[(e.high - e.low) / 2 for e in near.values()],
-                fmt="oD"[k],
-                capsize=4,
+                fmt="oDs"[k],
+                ms=6,
+                capsize=3,
                 color=views.color(k),
-                label=("both at the announced peak", "each at its own best peak")[k],
+                label=way,
             )
             numbers = ", ".join(f"strip {n} {e.mean:+.3g}" for n, e in found.items())
-            words.append(f"{label}, {('announced', 'own best')[k]} peak: {numbers}")
-        far = [estimate(scale * lost(tables, 5, metric, own)).mean for own in (False, True)]
-        note = f"far outside: {far[0]:+.2g}, own best peak {far[1]:+.2g}".replace("-", "−")
+            words.append(f"{label}, {way}: {numbers}")
+        note = f"far outside: {'; '.join(far)}".replace("-", "−")
         ax.text(0.5, 5, note, transform=ax.get_yaxis_transform(), ha="center", va="center")
         ax.axvline(0, color=views.BLACK, ls="-", lw=1.2)
         ax.set_xlabel(f"wrong minus repaired, {label}")
     axes[0].set(yticks=list(STRIPS), yticklabels=[f"strip {n}" for n in STRIPS], ylim=(8.6, 0.4))
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncol=2)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncol=3)
     views.suptitle(fig, title)
     return views.with_alt(fig, alt=f"{title}. {'; '.join(words)}.", scale=1.2)
 
@@ -127,7 +135,9 @@ def resumed(planned: Any, ran: Mapping[str, Any], title: str) -> Picture:
     planned = np.asarray(planned, dtype=float)
     ax.plot(planned, "s--", color=views.BLACK, lw=1.4, ms=9, mfc="none", label="planned")
     for i, (way, rates) in enumerate(ran.items()):
-        style = {"marker": "o^vD"[i % 4], "ms": 7, **views.line_style(i)}
+        style = {"marker": "os^vD"[i % 5], "ms": 7, **views.line_style(i)}
+        if i == 0:  # the others run over it
+            style |= {"lw": 7, "ms": 11, "alpha": 0.4}
         ax.plot(np.arange(4, 8), rates, label=views.as_label(way), **style)
     ax.axvline(3.5, color=views.GRAY, ls=":")
     ax.text(3.45, ax.get_ylim()[1], "stopped ", ha="right", va="top", color=views.GRAY)
@@ -168,7 +178,7 @@ def clipped(tables: Mapping[str, Table], steps: int, title: str) -> Picture:
             best = found.best("validation_loss")
             words.append(f"{name}, {label}: best {best.lr:g}, loss {best.value:.3f}")
         ax.set(xlabel="peak of the nominal rate")
-        ax.set_title(name)
+        ax.set_title(f"{name}, {steps} updates, {len(found.seeds)} seeds")
     views.suptitle(fig, title)
     return views.with_alt(fig, alt=f"{title}. {'; '.join(words)}.", scale=1.2)
 
@@ -185,7 +195,7 @@ def effective(runs: Sequence[Run], title: str) -> Picture:
         >>> meta = {"clip": 0.1, "effective_lr": [0.5, 0.25]}
         >>> one = Run(lr=[1, 1], loss=[2, 1], grad_norm=[0.2, 0.4], final_loss=1, meta=meta)
         >>> effective([one], "Halved").alt
-        'Halved. Nominal rate 1 to 1; effective rate 0.5 at first, 0.25 at last.'
+        'Halved. Nominal rate 1 to 1; effective 0.5 at first, least 0.38 (step 1), 0.38 at last.'
     """
     fig, (above, below) = views.subplots(2, 1, size=(10, 5), sharex=True, height_ratios=(1, 1.2))
     norms = np.mean([run.grad_norm for run in runs], axis=0)
@@ -203,16 +213,16 @@ def effective(runs: Sequence[Run], title: str) -> Picture:
     views.log_ticks(below.yaxis, 4)
     below.legend(loc="upper right", ncol=2)
     above.set_title(title)
-    tenth = max(1, steps // 10)
+    smooth = views.running_mean(acting, min(25, steps))
     alt = (
-        f"{title}. Nominal rate {nominal[0]:g} to {nominal[-1]:g}; effective rate "
-        f"{acting[:tenth].mean():.2g} at first, {acting[-tenth:].mean():.2g} at last."
+        f"{title}. Nominal rate {nominal[0]:g} to {nominal[-1]:g}; effective {smooth[0]:.2g} at "
+        f"first, least {smooth.min():.2g} (step {smooth.argmin()}), {smooth[-1]:.2g} at last."
     )
     return views.with_alt(fig, alt=alt)
 
 
 def copied(rates: Mapping[str, np.ndarray], title: str) -> Picture:
-    """Return the rates of a few schedules, update by update.
+    """Return the rates of a few schedules, update by update; the first one broad, underneath.
 
     Example:
         >>> copied({"a": np.array([0.1, 0.2])}, "Up").alt
@@ -221,6 +231,8 @@ def copied(rates: Mapping[str, np.ndarray], title: str) -> Picture:
     fig, ax = views.subplots(size=(10, 3.6))
     for i, (label, lr) in enumerate(rates.items()):
         style = {"marker": "os^D"[i % 4], "ms": 6, **views.line_style(i)}
+        if i == 0:  # the others run over it
+            style |= {"lw": 7, "ms": 11, "alpha": 0.4}
         ax.plot(lr, label=views.as_label(label), **style)
     ax.set(xlabel=views.STEP_LABEL, ylabel=views.RATE_LABEL, xticks=range(0, len(lr), 5))
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

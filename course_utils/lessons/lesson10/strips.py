@@ -49,9 +49,14 @@ class Strip:
 
     @property
     def change(self) -> str:
-        """The lines that the repair takes away (-) and puts in (+)."""
+        """The lines that the repair takes away (-) and puts in (+), and the loops around."""
         lines = list(difflib.ndiff(_body(self.wrong), _body(self.right)))
-        return "\n".join(line for line in lines if line[0] in "-+")
+        loop = next(i for i, line in enumerate(lines) if line[1:].lstrip().startswith("for "))
+        return "\n".join(
+            line
+            for i, line in enumerate(lines)
+            if line[0] in "-+" or (i >= loop and line.lstrip().startswith(("for ", "if ")))
+        )
 
     @property
     def source(self) -> str:
@@ -138,10 +143,15 @@ def record(path: Path) -> None:
     table.save(path, tables, command=COMMAND, seconds=time.perf_counter() - start)
 
 
-def lost(tables: dict[str, Table], number: int, metric: str, own_peak: bool = False) -> np.ndarray:
+def lost(tables: dict[str, Table], number: int, metric: str, by: str | None = None) -> np.ndarray:
     """Return wrong minus right, seed by seed (S,): both at the announced peak, or each at its own.
 
-    The own peak is the one with the smallest validation loss.
+    Args:
+        tables: the recorded file 10_strips.json.
+        number: of the strip.
+        metric: what is compared.
+        by: the metric that chooses the own peak. Each half of the seeds is judged at the peak that
+            the other half chose, for nothing may be judged where it was chosen. None: announced.
 
     Example:
         >>> wrong, right = (Table([0.5], [0], {"test_loss": [[x]]}) for x in (0.5, 0.25))
@@ -149,7 +159,14 @@ def lost(tables: dict[str, Table], number: int, metric: str, own_peak: bool = Fa
         array([0.25])
     """
     wrong, right = (tables[f"strip {number}, {kind}"] for kind in ("wrong", "right"))
-    if own_peak:
-        return wrong.difference(right, metric, by="validation_loss")
+    if by is not None:
+        return _chosen(wrong, metric, by) - _chosen(right, metric, by)
     at = wrong.nearest(PEAK)
     return wrong.final(metric)[at] - right.final(metric)[at]
+
+
+def _chosen(found: Table, metric: str, by: str) -> np.ndarray:
+    """`metric` of each seed, (S,), at the peak that is best for the other half of the seeds."""
+    values, half = found.final(metric), np.arange(len(found.seeds)) % 2
+    best = [found.select(seeds=found.seeds[half != k]).best(by).index for k in (0, 1)]
+    return values[np.take(best, half), np.arange(len(half))]

@@ -89,8 +89,8 @@ class Task:
 def fly(program: Callable[[Task], None], seed: int = 0) -> Task:
     """Run a program on a new `Task` and return that, trained and with the rates that ran.
 
-    PyTorch warns in one of the eight cases (a scheduler stepped before the optimizer). The warning
-    is muted here, as it is in many notebooks.
+    PyTorch warns in two of the eight cases, strips 4 and 8 (a scheduler stepped before the
+    optimizer). The warning is muted here, as it is in many notebooks.
 
     Example:
         >>> from course_utils.lessons.lesson10 import broken_programs

@@ -81,13 +81,13 @@ def bent(at):
 
 WRONG = {
     "what_is_logged": {1: "used", 0.8: "five", 0.5: "two steps", 0: "no update", 0.25: "four"},
-    "retuned": {"A": "most strips", "c": "quarter", "D": "one of"},
+    "retuned": {"A": "five others", "c": "quarter", "D": "one of"},
     "resume_order": {"A": "making", "C": "complains", 1: "one of"},
     "accumulated": {
         0.5: "plan",
         0.25: "second",
         0.375: "8 steps",
-        -0.25: "below",
+        -0.25: "ends at 0",
         1: "five mini-batches",
     },
     "clipped_best": {"A": "smaller", "B": "Adam", "D": "one of"},
@@ -158,7 +158,7 @@ def test_the_solution_of_a_strip_shows_the_wrong_line_the_repair_and_the_program
 
 
 def test_other_right_answers_are_accepted():
-    def the_other_order_of_making(make_optimizer, make_scheduler, saved):
+    def the_other_order_of_loading(make_optimizer, make_scheduler, saved):
         optimizer = make_optimizer()
         scheduler = make_scheduler(optimizer)
         optimizer.load_state_dict(saved["optimizer"])
@@ -173,7 +173,7 @@ def test_other_right_answers_are_accepted():
         ]
         return lr_scheduler.SequentialLR(optimizer, parts, milestones=[5, 15])
 
-    assert ex.resume.check(the_other_order_of_making).status == "correct"
+    assert ex.resume.check(the_other_order_of_loading).status == "correct"
     assert ex.scheduler.check(in_three_parts).status == "correct"
     assert (
         ex.effective_rate.check(
