@@ -335,7 +335,7 @@ def write_page(site: Path, releases: dict[str, str]) -> None:
     """Have lab/index.html run start.js before JupyterLite, and open the start page by itself."""
     size = sum(path.stat().st_size for path in (site / "pyodide").iterdir()) / 1e6
     script = (TEMPLATE / "start.js").read_text(encoding="utf-8").replace("SIZE", f"{size:.0f}")
-    script = script.replace("RELEASES = {}", f"RELEASES = {json.dumps(releases)}", 1)
+    (site / "releases.json").write_text(json.dumps(releases), encoding="utf-8")
     changes = {
         "<script>": f"<script>\n{script}</script>\n    <script>",
         "await import(": "await setCopiesAside().catch(console.error);\n        await import(",

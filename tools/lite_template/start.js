@@ -1,23 +1,25 @@
-// Runs in lab/index.html before JupyterLite does; tools/lite.py fills in RELEASES.
-const RELEASES = {}; // lesson -> a sum of its content; "" -> the list of packages
+// Runs in lab/index.html before JupyterLite does. releases.json: lesson -> a sum of its content; "" ->
+// the list of packages. It is asked for at each visit, for this page may come from a browser's cache.
 
 // JupyterLite shows your copy of a file for ever. A lesson that has changed since you began with it
 // opens anew, and your copy is listed beside it under another name.
 async function setCopiesAside() {
+  const releases = await (await fetch("../releases.json", { cache: "no-store" })).json();
   const kept = localStorage.getItem("course-releases");
-  if (kept === JSON.stringify(RELEASES)) return;
+  if (kept === JSON.stringify(releases)) return;
   const old = JSON.parse(kept ?? "{}");
-  const names = Object.keys(RELEASES).filter(name => name && old[name] !== RELEASES[name]);
-  const fresh = ["jupyter-lite.json", "api/contents/all.json", ...names.map(n => `files/${n}`)];
+  const names = Object.keys(releases).filter(name => name && old[name] !== releases[name]);
+  const fresh = ["lab/index.html", "jupyter-lite.json", "api/contents/all.json",
+    ...names.map(name => `files/${name}`)];
   if (kept) await Promise.all(fresh.map(path => fetch(`../${path}`, { cache: "reload" })));
-  const set = await copies(names);
-  localStorage.setItem("course-releases", JSON.stringify(RELEASES));
+  const set = await copies(names, releases);
+  localStorage.setItem("course-releases", JSON.stringify(releases));
   if (set.length) say(`New here: ${set.map(([name]) => name).join(", ")}. ` +
     `What you had written is kept as ${set.map(([, own]) => own).join(", ")}. (Click to close.)`);
 }
 
 // The names of the edited copies of older releases, before and after they were renamed.
-async function copies(names) {
+async function copies(names, releases) {
   const storage = `JupyterLite Storage - ${new URL("..", location.href).pathname}`;
   const answer = request => new Promise((done, failed) => {
     request.onsuccess = () => done(request.result);
@@ -31,7 +33,7 @@ async function copies(names) {
     for (const name of names) {
       const item = await answer(files.get(name));
       const release = item?.content?.metadata?.release;
-      if (!item || release === RELEASES[name]) continue;
+      if (!item || release === releases[name]) continue;
       const own = name.replace(".ipynb", ` (yours until ${new Date().toISOString().slice(0, 16)
         .replace("T", " ").replace(":", ".")}).ipynb`);
       await answer(files.put({ ...item, name: own, path: own }, own));
