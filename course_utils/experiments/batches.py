@@ -21,7 +21,7 @@ class Batches:
 
     def __init__(self, data: Data, batch_size: int) -> None:
         self.batch_size = batch_size
-        self.parts = {name: (_with_ones(split), split.y) for name, split in data.splits.items()}
+        self.parts = {name: (with_ones(split), split.y) for name, split in data.splits.items()}
         self.inputs = self.parts["train"][0]
         self.targets = np.eye(data.classes, dtype=np.float32)[data.train.y]
 
@@ -41,7 +41,12 @@ class Batches:
             epoch += 1
 
 
-def _with_ones(split: Split) -> np.ndarray:
-    """What a network sees, flattened to (N, D), with a last column of ones for the bias."""
+def with_ones(split: Split) -> np.ndarray:
+    """Return what a network sees, flattened and with a last column of ones for the bias (N, D + 1).
+
+    >>> from course_utils.experiments.datasets import digits
+    >>> with_ones(digits().test).shape
+    (400, 65)
+    """
     flat = split.inputs().reshape(len(split), -1)
     return np.concatenate([flat, np.ones((len(flat), 1), dtype=np.float32)], axis=1)

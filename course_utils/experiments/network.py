@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course_utils import validate
+from course_utils.experiments.batches import with_ones
 from course_utils.experiments.datasets import Split
 from course_utils.experiments.networks import Networks
 
@@ -43,7 +44,7 @@ class Network:
         """Return the mean loss over the images, and its derivative by each weight, shape (P,)."""
         targets = np.eye(self.sizes[-1], dtype=np.float32)[images.y]
         loss, gradient = self._one.loss_and_gradient(
-            w[None], _with_ones(images)[None], targets[None]
+            w[None], with_ones(images)[None], targets[None]
         )
         return float(loss[0, 0]), gradient[0].copy()  # the original is overwritten by the next
 
@@ -56,13 +57,8 @@ class Network:
         return self._evaluate(w, images)[1]
 
     def _evaluate(self, w: np.ndarray, images: Split) -> tuple[float, float]:
-        loss, accuracy = self._one.evaluate(w[None], _with_ones(images), images.y)
+        loss, accuracy = self._one.evaluate(w[None], with_ones(images), images.y)
         return float(loss[0, 0]), float(accuracy[0, 0])
 
     def _networks(self, seed: int) -> Networks:
         return Networks(1, [seed], self.sizes, "relu", "cross_entropy", l2=0.0)
-
-
-def _with_ones(images: Split) -> np.ndarray:
-    flat = images.inputs().reshape(len(images), -1)
-    return np.concatenate([flat, np.ones((len(flat), 1), dtype=np.float32)], axis=1)

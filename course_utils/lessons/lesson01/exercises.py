@@ -11,7 +11,6 @@ from course_utils.course.exercises import (
     Lesson,
     call,
     expect,
-    expect_none_of,
     expect_number,
     grade_choice,
     grade_number,
@@ -114,22 +113,21 @@ twentieth_step = question(
 )
 
 
-def _grade_best_rate_of_the_network(answer):
-    value = number(answer)
-    not_the_best = {
-        0.003: "after 400 updates this rate gets two of three images wrong; see the figure.",
-        0.03: "it learns, slowly: after 400 updates it is still on its way; see the figure.",
-        3: "that is beyond the cliff: nothing is learned at all; see the figure.",
-    }
-    expect_none_of(value, not_the_best)
-    expect(value == 0.3, f"You gave {value:g}: choose 0.003, 0.03, 0.3 or 3.")
-    return "Thirty times the customary 0.01; and ten times more would have been the end."
-
-
 best_rate_of_the_network = question(
     "best_rate_of_the_network",
     "Which of 0.003, 0.03, 0.3, 3 trains the network best in 400 updates of gradient descent?",
-    _grade_best_rate_of_the_network,
+    grade_number(
+        0.3,
+        mistakes={
+            0.003: "after 400 updates this rate gets two of three images wrong; see the figure.",
+            0.03: "it learns, slowly: after 400 updates it is still on its way; see the figure.",
+            3: "that is beyond the cliff: nothing is learned at all; see the figure.",
+        },
+        otherwise="choose 0.003, 0.03, 0.3 or 3.",
+        right="Thirty times the customary 0.01; and ten times more would have been the end.",
+        rtol=0,
+        atol=0,
+    ),
     hints=("400 updates at 0.001 did nearly nothing.", "Thirty times more? Three hundred times?"),
     solution=0.3,
     explanation="The sweep below the question shows the whole curve, and the cliff behind 1.",
@@ -196,7 +194,7 @@ factor_between_rules = question(
 def _grade_write_gradient_descent(answer):
     start, lr, steps = np.array([1.0, -2.0]), 0.1, 4
     curvature = np.array([1.0, 3.0])
-    got = call(answer, lambda w: curvature * w, start.copy(), lr, steps)
+    got = call(answer, lambda w: curvature * w, start, lr, steps)
     expect(
         isinstance(got, (list, tuple, np.ndarray)),
         f"return the whole path, not a {type(got).__name__}.",

@@ -14,9 +14,9 @@ import numpy as np
 
 from course_utils.experiments.files import rounded
 from course_utils.experiments.sweep import Sweep, sweep
+from course_utils.experiments.sweep_record import diverged
 from course_utils.experiments.table import Table, save
 from course_utils.optimizers import Adam, GradientDescent
-from course_utils.run import DIVERGENCE_RATIO
 
 BUDGETS = (50, 100, 400, 2000, 8000)
 """Updates."""
@@ -39,7 +39,7 @@ def _record(path: str | PathLike[str]) -> None:
         for steps, every in ((400, 50), (8000, 2000)):
             run = sweep(lrs, SEEDS, optimizer=optimizer, steps=steps, evaluate_every=every)
             for budget in BUDGETS:
-                if budget in run.metrics["step"][1:] and (budget <= 400) == (steps == 400):
+                if budget in run.metrics["step"]:
                     tables[f"{name}, {budget} updates"] = _after(run, budget)
     command = "make records NB=01"
     save(path, tables, command=command, seconds=round(time.perf_counter() - start))
@@ -50,11 +50,10 @@ def _after(run: Sweep, budget: int) -> Table:
     place = int(np.flatnonzero(run.metrics["step"] == budget)[0])
     names = ("train_loss", "validation_loss", "validation_accuracy")
     measured = {name: run.metrics[name][..., place] for name in names}
-    finite = np.isfinite(run.loss[..., :budget]).all(axis=-1)
-    risen = ~(measured["train_loss"] <= DIVERGENCE_RATIO * run.loss[..., 0])
+    lost = diverged(run.loss[..., :budget], run.grad_norm, measured["train_loss"])
     meta: dict[str, Any] = run.meta | {"steps": budget}
     metrics = {name: np.array(rounded(values, 3), float) for name, values in measured.items()}
-    return Table(run.lrs, run.seeds, metrics, ~finite | risen, meta)
+    return Table(run.lrs, run.seeds, metrics, lost, meta)
 
 
 RECORDS = {"01_budgets.json": _record}

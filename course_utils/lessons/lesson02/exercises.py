@@ -228,7 +228,7 @@ _WATCHED = (
 
 def _grade_detector(answer):
     for losses, truth, why in _WATCHED:
-        got = call(answer, losses.copy())
+        got = call(answer, losses)
         expect(
             isinstance(got, (bool, np.bool_)), f"return True or False, not {type(got).__name__}."
         )

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils import sampling
 from course_utils.experiments import table
+from course_utils.experiments.batches import Batches
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.networks import Networks
 from course_utils.experiments.table import Table
@@ -165,22 +165,19 @@ def dead_units(
     [[0.0]]
     """
     rates, seeds = list(rates), list(seeds)
-    data = digits()
-    x, y = (np.column_stack([part.x, np.ones(len(part))]).astype(np.float32) for part in
-            (data.train, data.validation))  # fmt: skip
+    batches = Batches(digits(), 16)
+    batch = batches.of_seeds(seeds)
     networks = Networks(len(rates), seeds, (64, 64, 10), activation, "cross_entropy", 0.0)
     params, column = networks.initial(), np.repeat(rates, len(seeds))[:, np.newaxis]
-    onehot = np.eye(10, dtype=np.float32)[data.train.y]
-    orders = [sampling.batch_order(len(x), 16, steps, seed) for seed in seeds]
     with np.errstate(all="ignore"):
-        for t in range(steps):
-            rows = np.array([order[t] for order in orders])
-            _, gradient = networks.loss_and_gradient(params, x[rows], onehot[rows])
+        for _ in range(steps):
+            _, gradient = networks.loss_and_gradient(params, *next(batch))
             params = (params - column * gradient).astype(np.float32)
         first = networks.layers(params)[0]
+        x = batches.inputs
         silent = [[(x @ layer <= 0).all(axis=0).sum() for layer in row] for row in first]
-        loss, _ = networks.evaluate(params, x, data.train.y)
-        _, accuracy = networks.evaluate(params, y, data.validation.y)
+        loss, _ = networks.evaluate(params, *batches.parts["train"])
+        _, accuracy = networks.evaluate(params, *batches.parts["validation"])
     dead = np.array(silent) if activation == "relu" else np.zeros(loss.shape)
     metrics = {"dead": dead, "train_loss": loss, "validation_accuracy": accuracy}
     return Table(rates, seeds, metrics, meta={"network": f"64-64-10 {activation}", "steps": steps})

@@ -18,6 +18,7 @@ import numpy as np
 
 from course_utils import schedules, validate
 from course_utils.experiments.datasets import Data, digits, teacher
+from course_utils.experiments.files import rounded
 from course_utils.experiments.sweep import sweep
 from course_utils.experiments.table import Table, higher_is_better, load, save
 from course_utils.lessons.lesson03.shapes import SHAPES
@@ -131,7 +132,8 @@ def train(
     seeds, columns = list(seeds), []
     rows = rows or {name: range(len(designs(setting, name, 0))) for name in setting.names}
     for seed in seeds:
-        chosen = [designs(setting, name, seed)[row] for name in setting.names for row in rows[name]]
+        every = {name: designs(setting, name, seed) for name in setting.names}
+        chosen = [every[name][row] for name in setting.names for row in rows[name]]
         columns.append(
             sweep(
                 [plan for *_, plan in chosen],
@@ -150,14 +152,10 @@ def train(
     for name in setting.names:
         here = slice(first, first := first + len(rows[name]))
         peaks, ends, _ = zip(*chosen[here])
-        cells = {key: _rounded(array[here]) for key, array in values.items()}
+        cells = {key: np.array(rounded(array[here], 4), float) for key, array in values.items()}
         meta = {"ends": ends, **columns[0].meta}
         made[name] = Table(peaks, seeds, cells, diverged[here], meta)
     return made
-
-
-def _rounded(values: np.ndarray) -> np.ndarray:
-    return np.array([[float(f"{v:.4g}") for v in row] for row in values])
 
 
 def candidates(table: Table, count: int = CANDIDATES) -> list[int]:

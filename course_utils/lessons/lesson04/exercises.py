@@ -36,7 +36,7 @@ def _grade_rare_feature(answer):
         0.00002: "that is a hundred times smaller. The weight takes few steps: they must be long.",
         0.02: "that is ten times larger, right for the feature that is seen in one of 10.",
     }
-    expect_none_of(value, mistakes, near=0.05, reply="You gave {value:g}: {why}")
+    expect_none_of(value, mistakes, near=0.05)
     expect(
         0.1 <= value <= 0.45,
         f"You gave {value:g}: it takes a hundredth of the steps, so each should be about a hundred "
@@ -162,7 +162,7 @@ who_notices = question(
         "Which rules do something to each parameter separately?",
         "A sum of vectors turns with the vectors; a vector of squares does not.",
     ),
-    solution={"Adagrad", "RMSprop", "Adam"},
+    solution=_NOTICE,
     explanation="The three that divide per parameter. Sums of gradients turn with the surface.",
 )
 

@@ -57,14 +57,12 @@ def draw_map(
         norm=Normalize(*limits) if limits else LogNorm(50, 5000),
         cmap="viridis_r" if lower else "viridis",
     )
-    ranked = values if lower else -values
-    for k, row in enumerate(np.where(np.isfinite(ranked), ranked, np.inf)):
+    ranked = np.where(np.isfinite(values), values if lower else -values, np.inf)
+    for k, row in enumerate(ranked):
         best = words.format(values[k, row.argmin()]) if np.isfinite(row.min()) else "never"
         ax.text(edges[-1] * 1.15, k, best, va="center", fontsize=11)
     if star and np.isfinite(ranked).any():
-        k, r = np.unravel_index(
-            np.where(np.isfinite(ranked), ranked, np.inf).argmin(), values.shape
-        )
+        k, r = np.unravel_index(ranked.argmin(), values.shape)
         ax.plot(rates[r], k, "*", ms=17, color="white", mec=views.BLACK, mew=1.2)
     ax.set(xscale="log", xlabel=views.RATE_LABEL, yticks=range(len(knob)))
     ax.set_yticklabels([f"{one:g}" for one in knob])

@@ -7,6 +7,7 @@ from os import PathLike
 
 import numpy as np
 
+from course_utils.experiments.batches import Batches
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.files import rounded
 from course_utils.experiments.networks import Networks
@@ -14,7 +15,6 @@ from course_utils.experiments.sweep import sweep
 from course_utils.experiments.table import Table, save
 from course_utils.lessons.lesson04.turned import Rotation
 from course_utils.optimizers import Adam, Optimizer
-from course_utils.sampling import batch_order
 
 SIZES = (64, 64, 10)
 BATCH = 16
@@ -33,28 +33,22 @@ def record_networks(
     Returns:
         What was measured at the end, by name, each of shape (R,).
     """
-    data = digits()
+    batches = Batches(digits(), BATCH)
+    batch = batches.of_seeds([seed])
     networks = Networks(len(lrs), [seed], SIZES, "relu", "cross_entropy", l2=0.0)
     w = networks.initial()
     rotation = Rotation(w.shape[1], seed) if turned else None
     u = rotation.turn(w) if rotation else w
-    labels, rates = np.eye(10, dtype=np.float32), lrs[:, None].astype(np.float32)
-    parts = {part: (_with_ones(getattr(data, part).x), getattr(data, part).y)
-             for part in ("train", "validation")}  # fmt: skip
+    rates = lrs[:, None].astype(np.float32)
     optimizer.reset()
-    for rows in batch_order(len(data.train), BATCH, steps, seed):
-        x, target = parts["train"][0][rows], labels[data.train.y[rows]]
+    for _ in range(steps):
         w = rotation.back(u) if rotation else u
-        _, gradient = networks.loss_and_gradient(w, x[None], target[None])
+        _, gradient = networks.loss_and_gradient(w, *next(batch))
         u = optimizer.step(u, rotation.turn(gradient) if rotation else gradient, rates)
     w = rotation.back(u) if rotation else u
-    loss, _ = networks.evaluate(w, *parts["train"])
-    _, accuracy = networks.evaluate(w, *parts["validation"])
+    loss, _ = networks.evaluate(w, *batches.parts["train"])
+    _, accuracy = networks.evaluate(w, *batches.parts["validation"])
     return {"train_loss": loss[:, 0], "validation_accuracy": accuracy[:, 0]}
-
-
-def _with_ones(x: np.ndarray) -> np.ndarray:
-    return np.concatenate([x, np.ones((len(x), 1), dtype=np.float32)], axis=1)
 
 
 def _turned(path: str | PathLike[str], steps: int, seeds: range) -> None:

@@ -68,7 +68,7 @@ def grade_rmsprop(answer):
     def gradient(w):
         return curvature * w
 
-    got = call(answer, gradient, start.copy(), **settings)
+    got = call(answer, gradient, start, **settings)
     expect(
         isinstance(got, (list, tuple, np.ndarray)),
         f"return the whole path, not a {type(got).__name__}.",
