@@ -13,7 +13,6 @@ import copy
 import os
 import re
 import shutil
-import subprocess
 import sys
 from html import unescape
 from importlib.util import find_spec
@@ -148,8 +147,9 @@ def write_sources(folder: Path, notebooks: Path, mathjax: Path) -> None:
     shutil.copytree(TEMPLATE, folder)
     downloads = folder / "_extra" / "notebooks"
     downloads.mkdir(parents=True)
+    base = address()
     for path in lessons:
-        shown = page(nbformat.read(path, as_version=4), path.name, address())
+        shown = page(nbformat.read(path, as_version=4), path.name, base)
         nbformat.write(shown, folder / path.name)
         shutil.copy(path, downloads)
     if (notebooks / "images").is_dir():
@@ -172,30 +172,17 @@ def write_sources(folder: Path, notebooks: Path, mathjax: Path) -> None:
 def build(source: Path, out: Path) -> list[str]:
     """Run Sphinx; return its warnings."""
     command = [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", f"{source}-read"]
-    told = {"capture_output": True, "text": True, "env": os.environ | {"PYTHONWARNINGS": "ignore"}}
-    try:
-        done = subprocess.run([*command, str(source), str(out)], timeout=SECONDS, **told)
-    except subprocess.TimeoutExpired:
-        raise vendor.Problem(f"Sphinx was not done after {SECONDS // 60} minutes.") from None
-    if done.returncode:
-        raise vendor.Problem(f"Sphinx failed:\n{done.stderr[-3000:]}")
-    return [line.replace(f"{source}{os.sep}", "") for line in done.stderr.splitlines() if line]
+    quiet = os.environ | {"PYTHONWARNINGS": "ignore"}
+    said = vendor.run("Sphinx", [*command, str(source), str(out)], SECONDS, env=quiet)
+    return [line.replace(f"{source}{os.sep}", "") for line in said.splitlines() if line]
 
 
 def make(out: Path, notebooks: Path, mathjax: Path) -> list[str]:
     """Write the book into a folder, in place of what is there; return Sphinx's warnings."""
-    scratch = out.with_suffix(".tmp")
-    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
-    scratch.mkdir()
-    try:
+    with vendor.in_place_of(out) as scratch:
         write_sources(scratch / "source", notebooks, mathjax)
-        complaints = build(scratch / "source", scratch / "html")
-        (scratch / "html" / ".buildinfo").unlink(missing_ok=True)
-        if out.exists():
-            shutil.rmtree(out)
-        (scratch / "html").rename(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        complaints = build(scratch / "source", scratch / "site")
+        (scratch / "site" / ".buildinfo").unlink(missing_ok=True)
     return complaints
 
 

@@ -17,13 +17,10 @@ import zipfile
 from pathlib import Path
 
 import install
+from install import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIES = "my_copies"
-
-
-class Problem(Exception):
-    """Something that the user can put right; the text says what and how."""
 
 
 class Git:

@@ -90,7 +90,8 @@ def row(notebook: Path, text: str, base: str = "") -> str:
 
 def table(folder: Path) -> str:
     """Return the Markdown table of all lessons in a folder."""
-    rows = [row(notebook, prose(notebook), address()) for notebook in lessons(folder)]
+    base = address()
+    rows = [row(notebook, prose(notebook), base) for notebook in lessons(folder)]
     return "\n".join(["| | Lesson | The question | Minutes |", "|---|---|---|---|", *rows])
 
 

@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import urllib.request
 import zipfile
@@ -26,10 +25,12 @@ from pathlib import Path
 
 import install
 import vendor
+from contracts import text as joined
 from lesson_map import LIVE
 from vendor import Problem
 
 from course_utils import __version__
+from course_utils.atomic import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "lite"
@@ -113,8 +114,8 @@ def wheel(package: dict, folder: Path | None, store: Path, address: str) -> Path
             ) from None
         check(name, content, wanted)
         store.mkdir(parents=True, exist_ok=True)
-        path.with_suffix(".tmp").write_bytes(content)
-        path.with_suffix(".tmp").replace(path)
+        with replacing(path) as stream:
+            stream.write(content)
     check(str(path), path.read_bytes(), wanted)
     return path
 
@@ -186,10 +187,6 @@ def course_files(notebooks: Path) -> dict[str, bytes]:
 
 def read(path: Path) -> dict:
     """Return a notebook in which texts are strings: JupyterLite does not join lists of lines."""
-
-    def joined(text: str | list[str]) -> str:
-        return text if isinstance(text, str) else "".join(text)
-
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         cell["source"] = joined(cell["source"])
@@ -279,14 +276,11 @@ def environment(venv: Path, pip: list[str]) -> Path:
         print(f"Making {venv.name}, the environment of JupyterLite, once.", flush=True)
         command = [install.python_of(str(venv)), "-m", "pip"]
         pinned = ["--quiet", "--disable-pip-version-check", "-c", str(told[1])]
-        try:
-            install.check_python()
-            install.run([sys.executable, "-m", "venv", "--clear", str(venv)])
-            install.run([*command, "install", *pinned, "-r", str(told[0]), *pip])
-            wheels = ["--no-deps", "--only-binary=:all:", "-d", str(venv / "wheels")]
-            install.run([*command, "download", *pinned, *wheels, *FROM_PIP, *pip])
-        except install.Problem as problem:
-            raise Problem(str(problem)) from None
+        install.check_python()
+        install.run([sys.executable, "-m", "venv", "--clear", str(venv)])
+        install.run([*command, "install", *pinned, "-r", str(told[0]), *pip])
+        wheels = ["--no-deps", "--only-binary=:all:", "-d", str(venv / "wheels")]
+        install.run([*command, "download", *pinned, *wheels, *FROM_PIP, *pip])
         stamp.write_text(wanted, encoding="utf-8")
     return venv
 
@@ -352,10 +346,8 @@ def write_page(site: Path, releases: dict[str, str]) -> None:
 
 def make(out: Path, notebooks: Path, venv: Path) -> None:
     """Write the site into a folder, in place of what is there."""
-    scratch = out.with_suffix(".tmp")
-    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
-    (scratch / "in").mkdir(parents=True)
-    try:
+    with vendor.in_place_of(out) as scratch:
+        (scratch / "in").mkdir()
         releases = write_contents(scratch / "in" / "files", notebooks)
         lock = write_pyodide(scratch / "pyodide", venv, notebooks)
         settings = (TEMPLATE / "jupyter-lite.json").read_text(encoding="utf-8")
@@ -369,10 +361,6 @@ def make(out: Path, notebooks: Path, venv: Path) -> None:
         licenses = sorted(license_of(path) for path in (scratch / "site").glob("pyodide/*.whl"))
         text = (TEMPLATE / "LICENSES.txt").read_text(encoding="utf-8")
         (scratch / "site" / "LICENSES.txt").write_text(text + "\n".join(licenses) + "\n", "utf-8")
-        shutil.rmtree(out, ignore_errors=True)
-        (scratch / "site").rename(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def build(venv: Path, scratch: Path) -> None:
@@ -381,10 +369,7 @@ def build(venv: Path, scratch: Path) -> None:
     command = [program, "-m", "jupyter", "lite", "build", "--lite-dir", "in", "--contents", "files"]
     command += ["--output-dir", "site", "--no-sourcemaps", "--apps", "lab"]
     apart = {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTER_CONFIG_DIR": "config"}
-    told = {"capture_output": True, "text": True, "timeout": 300, "env": os.environ | apart}
-    done = subprocess.run(command, cwd=scratch, **told)
-    if done.returncode:
-        raise Problem(f"JupyterLite failed:\n{(done.stdout + done.stderr)[-3000:]}")
+    vendor.run("JupyterLite", command, 300, cwd=scratch, env=os.environ | apart)
 
 
 def main(arguments: list[str]) -> int:

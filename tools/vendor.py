@@ -10,8 +10,12 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from install import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
 VENDOR = ROOT / "slides" / ".vendor"
@@ -28,10 +32,6 @@ def sums(path: Path) -> dict[str, str]:
 FILES = sums(ROOT / "tools" / "slides_template" / "vendor.sha256")  # what is used of them
 
 
-class Problem(Exception):
-    """Something is missing, said in plain words."""
-
-
 def plainly(name: str, work: Callable[[], int]) -> int:
     """Return the exit status of `make NAME`; say in one sentence what stopped it from outside.
 
@@ -45,6 +45,32 @@ def plainly(name: str, work: Callable[[], int]) -> int:
     except Problem as problem:
         print(f"make {name}: {problem}", file=sys.stderr)
     return 1
+
+
+@contextmanager
+def in_place_of(out: Path) -> Iterator[Path]:
+    """Give a folder to work in; what is then in its folder `site` takes the place of `out`."""
+    scratch = out.with_suffix(".tmp")
+    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+        if out.exists():
+            shutil.rmtree(out)
+        (scratch / "site").rename(out)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def run(name: str, command: Sequence[str], seconds: int, **told: Any) -> str:
+    """Run a program; return what it complained of. A Problem says that it failed or hung."""
+    try:
+        done = subprocess.run(command, timeout=seconds, capture_output=True, text=True, **told)
+    except subprocess.TimeoutExpired:
+        raise Problem(f"{name} was not done after {seconds // 60} minutes.") from None
+    if done.returncode:
+        raise Problem(f"{name} failed:\n{(done.stdout + done.stderr)[-3000:]}")
+    return done.stderr
 
 
 def wrong_files(folder: Path, files: Mapping[str, str] | None = None) -> list[str]:

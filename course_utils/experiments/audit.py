@@ -58,7 +58,7 @@ def draw(source: str, labels: Any) -> np.ndarray:
         >>> draw("05_speed.json", [0, 1, 2]).tolist() == draw("05_speed.json", [0, 1, 2]).tolist()
         True
     """
-    labels = [validate.integer("labels", n) for n in validate.sequence("labels", labels)]
+    labels = validate.each(validate.integer, "labels", labels)
     key = zlib.crc32(f"{source} {labels}".encode())
     return np.random.default_rng([shift(), key]).integers(len(labels), size=len(labels))
 

@@ -196,8 +196,7 @@ def group_factors(
 def _checked_factors(factors: Any) -> tuple[float, ...] | None:
     if factors is None:
         return None
-    factors = validate.sequence("factors", factors)
-    return tuple(validate.nonnegative(f"factors[{i}]", f) for i, f in enumerate(factors))
+    return tuple(validate.each(validate.nonnegative, "factors", factors))
 
 
 def _checked_path(checkpoint: Any) -> Path | None:

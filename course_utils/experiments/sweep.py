@@ -30,8 +30,6 @@ from course_utils.experiments.sweep_record import diverged
 from course_utils.experiments.sweep_settings import SweepSettings
 from course_utils.schedules import Schedule, constant
 
-PARTS = ("train", "validation", "test")
-
 _CHECK_EVERY = 50  # updates, between looks for NaN losses and for traces to forget
 
 
@@ -106,7 +104,7 @@ def sweep(
         lr=s.lr,
         **whole,
         metrics={"step": np.array(s.evaluate_at)} | record,  # what is left in it
-        diverged=diverged(**whole),
+        diverged=diverged(whole["loss"], whole["final_loss"]),
         meta=s.meta,
     )
 
@@ -123,11 +121,10 @@ def _train(
 
     def evaluate(t: int) -> None:
         place = s.evaluate_at.index(t)
-        for part in PARTS:
-            if f"{part}_loss" in record:
-                loss, accuracy = networks.evaluate(params, *batches.parts[part])
-                record[f"{part}_loss"][..., place] = loss
-                record[f"{part}_accuracy"][..., place] = accuracy
+        for part in s.evaluate_on:
+            loss, accuracy = networks.evaluate(params, *batches.parts[part])
+            record[f"{part}_loss"][..., place] = loss
+            record[f"{part}_accuracy"][..., place] = accuracy
 
     measured = set(s.evaluate_at)
     for t in range(s.steps):

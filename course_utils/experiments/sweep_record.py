@@ -94,10 +94,10 @@ class Sweep:
                 yield self.run(i, j)
 
 
-def diverged(loss: np.ndarray, grad_norm: np.ndarray, final_loss: np.ndarray) -> np.ndarray:
-    """Return the rule of `Run.diverged` for all networks at once, shape (R, S).
+def diverged(loss: np.ndarray, final_loss: np.ndarray) -> np.ndarray:
+    """Return for all networks (R, S) what `Run.diverged` says of one; the losses are not negative.
 
-    >>> diverged(np.array([[[1.0, 2.0]], [[1.0, 2.0]]]), np.ones((2, 1, 2)), np.array([[9], [11]]))
+    >>> diverged(np.array([[[1.0, 2.0]], [[1.0, 2.0]]]), np.array([[9], [11]]))
     array([[False],
            [ True]])
     """

@@ -48,9 +48,7 @@ class SweepSettings:
     def __post_init__(self) -> None:
         """Check everything, and replace it by what the training works with."""
         data = digits() if self.data is None else self.data
-        if not isinstance(data, Data):
-            what = "a Data (course_utils.experiments.datasets)"
-            raise TypeError(f"data must be {what}, got {data!r}")
+        validate.instance("data", data, Data, "(course_utils.experiments.datasets)")
         validate.boolean("progress", self.progress)
         seeds = _checked_seeds(self.seeds)
         hidden = _as_list("hidden", self.hidden, "integers", empty=True)

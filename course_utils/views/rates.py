@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from course_utils import validate
-from course_utils.experiments.table import higher_is_better
+from course_utils.experiments.best import higher_is_better
 from course_utils.views.figure import (
     BLACK,
     BLUE,

@@ -10,9 +10,11 @@ import torch.nn.functional as F
 
 from course_utils import optimizers, sampling
 from course_utils.experiments.datasets import Data, digits
-from course_utils.experiments.sweep import PARTS, sweep
+from course_utils.experiments.sweep import sweep
 from course_utils.run import Run
 from course_utils.schedules import constant, exponential
+
+PARTS = ("train", "validation", "test")
 
 STEPS = 40
 

@@ -50,7 +50,7 @@ def _after(run: Sweep, budget: int) -> Table:
     place = int(np.flatnonzero(run.metrics["step"] == budget)[0])
     names = ("train_loss", "validation_loss", "validation_accuracy")
     measured = {name: run.metrics[name][..., place] for name in names}
-    lost = diverged(run.loss[..., :budget], run.grad_norm, measured["train_loss"])
+    lost = diverged(run.loss[..., :budget], measured["train_loss"])
     meta: dict[str, Any] = run.meta | {"steps": budget}
     metrics = {name: np.array(rounded(values, 3), float) for name, values in measured.items()}
     return Table(run.lrs, run.seeds, metrics, lost, meta)
