@@ -69,9 +69,7 @@ class Checkup:
         return f"{summary}{tables.html(('Looked at', 'Result', 'What was found'), wrong)}"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        # The class gives a table the looks that JupyterLab gives to those of other outputs.
-        said = widgets.HTML(self.html(), tooltip="").add_class("jp-RenderedHTMLCommon")
-        box = widgets.VBox([said, *slider_test()])
+        box = widgets.VBox([progress.live(self.html()), *slider_test()])
         stored = "A look at your computer, and a slider. (To see them, run the cell.)"
         return box._repr_mimebundle_(**kwargs) | {"text/plain": stored}
 

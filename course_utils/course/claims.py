@@ -75,6 +75,17 @@ class Claim:
         return self.id[4]
 
 
+def read_csv(package: str, name: str) -> list[dict[str, str]]:
+    """Return the rows of a table that comes with a package.
+
+    Example:
+        >>> read_csv("course_utils.course", "claims.csv")[0]["id"]
+        '000-C1'
+    """
+    text = resources.files(package).joinpath(name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
 @cache
 def table() -> dict[str, Claim]:
     """Return all rows by id, in the order of the articles.
@@ -83,8 +94,7 @@ def table() -> dict[str, Claim]:
         >>> len(table()), list(table())[0]
         (171, '000-C1')
     """
-    text = resources.files("course_utils.course").joinpath("claims.csv").read_text(encoding="utf-8")
-    return {row["id"]: Claim(**row) for row in csv.DictReader(text.splitlines())}
+    return {row["id"]: Claim(**row) for row in read_csv("course_utils.course", "claims.csv")}
 
 
 def get(id: str) -> Claim:
@@ -137,11 +147,6 @@ class Entry:
     evidence: str
     condition: str = ""
 
-    @property
-    def summary(self) -> str:
-        """The verdict with its condition, as a reader sees it."""
-        return f"{self.verdict} {self.condition}".strip()
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -161,7 +166,7 @@ class Verdict:
     @property
     def summary(self) -> str:
         """The verdict with its condition, as a reader sees it."""
-        return self.entries[0].summary
+        return f"{self.verdict} {self.entries[0].condition}".strip()
 
     @property
     def evidence(self) -> str:

@@ -205,12 +205,8 @@ class Overview:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         """Live, so that a stored page does not show somebody else's progress."""
-        import ipywidgets as widgets  # here: it takes a tenth of a second, and exercises record
-
-        # The class gives the table the looks that JupyterLab gives to those of other outputs.
-        shown = widgets.HTML(self.html(), tooltip="").add_class("jp-RenderedHTMLCommon")
         stored = "The exercises you have solved. (To see them, run the cell.)"
-        return shown._repr_mimebundle_(**kwargs) | {"text/plain": stored}
+        return live(self.html())._repr_mimebundle_(**kwargs) | {"text/plain": stored}
 
 
 def my_progress(exercises: Mapping[int, Sequence[str]]) -> Overview:
@@ -227,6 +223,19 @@ def my_progress(exercises: Mapping[int, Sequence[str]]) -> Overview:
     elif folder:
         where = f"This is kept on this computer only, in the folder {folder}."
     return Overview(exercises, solved(), where)
+
+
+def live(content: str) -> Any:
+    """Return HTML as a widget, which a stored page does not show.
+
+    Example:
+        >>> live("<b>1 of 6</b>").value
+        '<b>1 of 6</b>'
+    """
+    import ipywidgets as widgets  # here: it takes a tenth of a second, and exercises record
+
+    # The class gives a table the looks that JupyterLab gives to those of other outputs.
+    return widgets.HTML(content, tooltip="").add_class("jp-RenderedHTMLCommon")
 
 
 def _marks() -> list[re.Match[str]]:

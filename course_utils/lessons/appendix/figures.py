@@ -23,7 +23,7 @@ def step_decay(epochs: np.ndarray, keras: np.ndarray, told: np.ndarray) -> Pictu
     ax.plot(epochs, keras, label="what the code does")
     look = {"color": views.VERMILLION, "ls": "--"}
     ax.step(epochs, told, where="post", label="what the text says", **look)
-    ax.set(xlabel="epoch (938 updates each)", ylabel="learning rate", ylim=(0, 1.08))
+    ax.set(xlabel="epoch (938 updates each)", ylabel=views.RATE_LABEL, ylim=(0, 1.08))
     ax.set_title("The rate falls a little with every update, and nothing happens at epoch 100")
     ax.legend(loc="lower left")
     return views.with_alt(
@@ -46,7 +46,7 @@ def noisy_rates(horizon: int = 100) -> Picture:
     ax.plot(steps, noisy, label="noisy")
     ax.plot(steps, schedules.linear_cosine(1.0, horizon)(steps), "k--", label="linear cosine")
     ax.axhspan(noisy.min() - 0.2, 0, color=views.INFEASIBLE, alpha=0.2, lw=0)
-    ax.set(xlabel="step (updates)", ylabel="learning rate", ylim=(noisy.min() - 0.2, None))
+    ax.set(xlabel=views.STEP_LABEL, ylabel=views.RATE_LABEL, ylim=(noisy.min() - 0.2, None))
     ax.set_title("Below zero, in the shaded band, the step goes uphill")
     ax.legend(loc="upper right")
     return views.with_alt(
@@ -67,10 +67,10 @@ def losses(runs: Mapping[str, Run]) -> Picture:
     """
     fig, ax = views.subplots(size=(11, 4))
     for i, (name, run) in enumerate(runs.items()):
-        values = np.append(run.loss, run.final_loss)
+        values = views.losses(run)
         label = name if run.final_loss else f"{name} (0 after one step)"
         ax.semilogy(np.where(values > 0, values, 1e-9), label=label, **views.line_style(i))
-    ax.set(xlabel="step (updates)", ylabel="loss", ylim=(1e-8, 90), xticks=range(0, 21, 5))
+    ax.set(xlabel=views.STEP_LABEL, ylabel="loss", ylim=(1e-8, 90), xticks=range(0, 21, 5))
     ax.set_title("0.01 and 0.99 are equally fast; what helps is a better rate")
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=11)
     told = "; ".join(f"{name} ends at {run.final_loss:.2g}" for name, run in runs.items())

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 from course_utils import validate
+from course_utils.course import claims
 
 LR_OF_TABLE = {1: "0.01", 2: "0.99", 3: "0.2·0.99^step"}
 
@@ -39,10 +38,6 @@ def printed_table(number: int) -> PrintedTable:
         ('4.880000', '36.000000')
     """
     validate.one_of("number", number, tuple(LR_OF_TABLE))
-    text = (
-        resources.files("course_utils.lessons.appendix")
-        .joinpath("article_tables.csv")
-        .read_text("utf-8")
-    )
-    rows = [row for row in csv.DictReader(text.splitlines()) if row["table"] == str(number)]
+    every = claims.read_csv("course_utils.lessons.appendix", "article_tables.csv")
+    rows = [row for row in every if row["table"] == str(number)]
     return PrintedTable(*(tuple(row[column] for row in rows) for column in ("w", "loss", "lr")))

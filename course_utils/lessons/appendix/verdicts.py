@@ -7,14 +7,12 @@ verdict box of a lesson.
 
 from __future__ import annotations
 
-import csv
 import html
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from os import PathLike
 from pathlib import Path
 
@@ -73,12 +71,10 @@ def rulings() -> tuple[Ruling, ...]:
         >>> sum(len(row.ids) for row in rulings()) == len(claims.table())
         True
     """
-    package = resources.files("course_utils.lessons.appendix")
-    lines = package.joinpath("verdicts.csv").read_text(encoding="utf-8").splitlines()
     several = ("ids", "shown", "check")
     return tuple(
         Ruling(**{k: tuple(v.split()) if k in several else v for k, v in row.items()})
-        for row in csv.DictReader(lines)
+        for row in claims.read_csv("course_utils.lessons.appendix", "verdicts.csv")
     )
 
 
@@ -211,9 +207,10 @@ def glossary() -> tables.TextTable:
         >>> glossary().rows[0][:2]
         ('learning rate (step size)', '学习率(步长)')
     """
-    package = resources.files("course_utils.lessons.appendix")
-    lines = package.joinpath("glossary.csv").read_text(encoding="utf-8").splitlines()
-    terms: Sequence[tuple[str, str]] = [(r["english"], r["chinese"]) for r in csv.DictReader(lines)]
+    terms: Sequence[tuple[str, str]] = [
+        (row["english"], row["chinese"])
+        for row in claims.read_csv("course_utils.lessons.appendix", "glossary.csv")
+    ]
     half = (len(terms) + 1) // 2
     rows = [a + b for a, b in zip(terms[:half], [*terms[half:], ("", "")])]
     return tables.TextTable(("English", "简体中文") * 2, rows)

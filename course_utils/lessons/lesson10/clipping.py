@@ -10,7 +10,7 @@ import numpy as np
 
 from course_utils.experiments import table
 from course_utils.experiments.datasets import digits
-from course_utils.experiments.evaluation import accuracy, mean_loss
+from course_utils.experiments.evaluation import evaluate, mean_loss
 from course_utils.experiments.models import mlp
 from course_utils.experiments.table import Table
 from course_utils.experiments.training import train
@@ -59,10 +59,11 @@ def _one(optimizer: str, clip: float | None, steps: int, lr: float, seed: int) -
     )  # fmt: skip
     with np.errstate(invalid="ignore"):
         share = 0.0 if clip is None else float(np.mean(run.grad_norm > clip))
+    loss, right = evaluate(model, data.test)
     return {
         "validation_loss": round(mean_loss(model, data.validation), 5),
-        "test_loss": round(mean_loss(model, data.test), 5),
-        "test_accuracy": round(accuracy(model, data.test), 5),
+        "test_loss": round(float(loss), 5),
+        "test_accuracy": round(float(right), 5),
         "clipped": round(share, 4),
         "diverged": run.diverged,
     }

@@ -229,8 +229,7 @@ def _grade_effective_rate(answer):
     right = my_effective_rate(0.3, norms, 1.0)
     expect(
         np.allclose(got, right, rtol=1e-6, atol=0),
-        f"with the norms 0.5, 2, 10 and c = 1 it is 0.3, 0.15, 0.03; yours is "
-        f"{', '.join(f'{rate:.3g}' for rate in got)}.",
+        f"with the norms 0.5, 2, 10 and c = 1 it is 0.3, 0.15, 0.03; yours is {_listed(got)}.",
     )
     other = np.asarray(call(answer, 2.0, np.array([4.0, 0.01]), 0.1), dtype=float)
     expect(
@@ -262,8 +261,8 @@ def my_resume(make_optimizer, make_scheduler, saved):
     return optimizer, scheduler
 
 
-def _new_optimizer() -> torch.optim.Optimizer:
-    return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+def _new_optimizer(lr: float = 1.0) -> torch.optim.Optimizer:
+    return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
 
 
 def _line(optimizer: torch.optim.Optimizer) -> Any:
@@ -341,7 +340,7 @@ def my_scheduler(optimizer):
 
 
 def _grade_scheduler(answer: Callable[..., Any]) -> str:
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.4)
+    optimizer = _new_optimizer(0.4)
     scheduler = call(answer, optimizer)
     expect(hasattr(scheduler, "step"), f"return a scheduler of PyTorch, got {scheduler!r}.")
     used, right = _drive(optimizer, scheduler, 20), with_warmup(cosine(0.4, 10), 5)(np.arange(20))

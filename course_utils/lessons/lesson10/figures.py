@@ -135,10 +135,7 @@ def resumed(planned: Any, ran: Mapping[str, Any], title: str) -> Picture:
     planned = np.asarray(planned, dtype=float)
     ax.plot(planned, "s--", color=views.BLACK, lw=1.4, ms=9, mfc="none", label="planned")
     for i, (way, rates) in enumerate(ran.items()):
-        style = {"marker": "os^vD"[i % 5], "ms": 7, **views.line_style(i)}
-        if i == 0:  # the others run over it
-            style |= {"lw": 7, "ms": 11, "alpha": 0.4}
-        ax.plot(np.arange(4, 8), rates, label=views.as_label(way), **style)
+        ax.plot(np.arange(4, 8), rates, label=views.as_label(way), **_look(i, "os^vD", 7))
     ax.axvline(3.5, color=views.GRAY, ls=":")
     ax.text(3.45, ax.get_ylim()[1], "stopped ", ha="right", va="top", color=views.GRAY)
     ax.set(xlabel=views.STEP_LABEL, ylabel=views.RATE_LABEL)
@@ -148,6 +145,12 @@ def resumed(planned: Any, ran: Mapping[str, Any], title: str) -> Picture:
     told = "; ".join(f"{way}: {_listed(rates)}" for way, rates in ran.items())
     alt = f"{title}. Planned: {_listed(planned)}. After the stop: {told}."
     return views.with_alt(fig, alt=alt, scale=1.2)
+
+
+def _look(i: int, markers: str, size: int) -> dict[str, Any]:
+    """The looks of line i; the first is broad, for the others run over it."""
+    look = {"marker": markers[i % len(markers)], "ms": size, **views.line_style(i)}
+    return look | ({"lw": 7, "ms": 11, "alpha": 0.4} if i == 0 else {})
 
 
 def _listed(rates: Any) -> str:
@@ -206,14 +209,14 @@ def effective(runs: Sequence[Run], title: str) -> Picture:
     above.text(steps, 1.05 * clip, f"clipped to {clip:g}", ha="right", va="bottom")
     above.set(ylabel="length of\nthe gradient", yscale="log")
     below.plot(nominal, color=views.GRAY, ls="--", label="nominal")
-    below.plot(views.running_mean(acting, min(25, steps)), color=views.BLUE, label="effective")
+    smooth = views.running_mean(acting, min(25, steps))
+    below.plot(smooth, color=views.BLUE, label="effective")
     top = 5 * float(nominal.max())
     below.set(xlabel=views.STEP_LABEL, ylabel=views.RATE_LABEL, yscale="log")
     below.set_ylim(0.6 * float(acting.min()), top)
     views.log_ticks(below.yaxis, 4)
     below.legend(loc="upper right", ncol=2)
     above.set_title(title)
-    smooth = views.running_mean(acting, min(25, steps))
     alt = (
         f"{title}. Nominal rate {nominal[0]:g} to {nominal[-1]:g}; effective {smooth[0]:.2g} at "
         f"first, least {smooth.min():.2g} (step {smooth.argmin()}), {smooth[-1]:.2g} at last."
@@ -230,10 +233,7 @@ def copied(rates: Mapping[str, np.ndarray], title: str) -> Picture:
     """
     fig, ax = views.subplots(size=(10, 3.6))
     for i, (label, lr) in enumerate(rates.items()):
-        style = {"marker": "os^D"[i % 4], "ms": 6, **views.line_style(i)}
-        if i == 0:  # the others run over it
-            style |= {"lw": 7, "ms": 11, "alpha": 0.4}
-        ax.plot(lr, label=views.as_label(label), **style)
+        ax.plot(lr, label=views.as_label(label), **_look(i, "os^D", 6))
     ax.set(xlabel=views.STEP_LABEL, ylabel=views.RATE_LABEL, xticks=range(0, len(lr), 5))
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.set_title(title)

@@ -11,10 +11,9 @@ import difflib
 import inspect
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -74,13 +73,11 @@ def _per_epoch(function: Callable[[int], float], name: str) -> Schedule:
     return schedules.custom(lambda step: function(step // UPDATES), name=name)
 
 
-def _warmup_then_cosine(epoch: int) -> float:
-    return schedules.with_warmup(schedules.cosine(PEAK, 25), 5)(epoch)
-
-
 _STEPS = EPOCHS * UPDATES
 _ANNOUNCED = {
-    "warmed_up_too_late": _per_epoch(_warmup_then_cosine, "warm-up, then cosine"),
+    "warmed_up_too_late": _per_epoch(
+        schedules.with_warmup(schedules.cosine(PEAK, 25), 5), "warm-up, then cosine"
+    ),
     "boundary_out_of_reach": schedules.piecewise_constant(
         [_STEPS // 2 - 1, 3 * _STEPS // 4 - 1], [PEAK, PEAK / 10, PEAK / 100]
     ),
@@ -107,18 +104,21 @@ def _shapes() -> dict[str, np.ndarray]:
     }
 
 
-def measure(shape: np.ndarray, **options: Any) -> Table:
+def measure(
+    shape: np.ndarray, peaks: Sequence[float] | None = None, seeds: Sequence[int] | None = None
+) -> Table:
     """Train under the rates peak x shape at every peak; return what each network reached.
 
     Args:
         shape: the rate of every update as a multiple of the peak, (T,).
-        options: other `peaks` or `seeds`.
+        peaks, seeds: those of the record, unless others are given.
 
     Example:
         >>> measure(np.ones(30), peaks=[0.1, 0.5], seeds=[0]).best("test_loss").lr
         0.5
     """
-    peaks, seeds = options.get("peaks", PEAKS), options.get("seeds", range(SEEDS))
+    peaks = PEAKS if peaks is None else peaks
+    seeds = range(SEEDS) if seeds is None else seeds
     found = sweep(
         [_scaled(peak, shape) for peak in peaks],
         seeds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,8 +53,7 @@ class Task:
         self.x, self.y = torch.tensor(train.inputs()).float(), torch.tensor(train.y)
         self.model, self.seed = mlp((64, *HIDDEN, 10), seed=seed), seed
         self._epoch = 0
-        self._watched: list[torch.optim.Optimizer] = []
-        self._logs = []
+        self._logs: dict[torch.optim.Optimizer, Any] = {}
         self._recorders = ExitStack()
 
     def batches(self, size: int = BATCH) -> Iterator[Batch]:
@@ -69,9 +69,8 @@ class Task:
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
         """Make the update, with a recorder on, and forget the gradient."""
-        if optimizer not in self._watched:
-            self._watched.append(optimizer)
-            self._logs.append(self._recorders.enter_context(record_rates(optimizer)))
+        if optimizer not in self._logs:
+            self._logs[optimizer] = self._recorders.enter_context(record_rates(optimizer))
         optimizer.step()
         optimizer.zero_grad()
 
@@ -83,7 +82,7 @@ class Task:
     @property
     def rates(self) -> np.ndarray:
         """The rate of each update so far, whichever optimizer made it, (T,)."""
-        return np.concatenate([log.lr for log in self._logs])
+        return np.concatenate([log.lr for log in self._logs.values()])
 
 
 def fly(program: Callable[[Task], None], seed: int = 0) -> Task:
