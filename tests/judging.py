@@ -51,7 +51,6 @@ def judging_tests() -> dict[str, tuple[str, ...]]:
     return found
 
 
-@functools.cache
 def _module(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"judging_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
@@ -59,10 +58,10 @@ def _module(path: Path) -> ModuleType:
     return module
 
 
-def boxes(folder: Path = NOTEBOOKS) -> dict[str, dict[str, dict[str, str]]]:
+def boxes() -> dict[str, dict[str, dict[str, str]]]:
     """Return the records of the boxes in stored outputs: {"03:cell id": {id: record}}."""
     found = {}
-    for path in sorted(folder.glob("[0-9A]*_*.ipynb")):
+    for path in sorted(NOTEBOOKS.glob("[0-9A]*_*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             for output in cell.get("outputs", ()):
                 rows = output.get("data", {}).get(claims.MIME, {}).get("rows", ())

@@ -285,6 +285,10 @@ class Notebook:
     def cells(self) -> list[dict]:
         return self.state()["cells"]
 
+    def showing(self, words: str) -> int:
+        """The index of the cell whose source has these words."""
+        return next(c["index"] for c in self.cells() if words in c.get("source", ""))
+
     def errors(self) -> list[str]:
         return [
             f"cell {c['index']}: {error}"

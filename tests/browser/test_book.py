@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import importlib
 import shutil
-import threading
 from pathlib import Path
 
 import desk
 import pytest
 import vendor
+from serving import Server
 
-book = importlib.import_module("book")  # by name: see tests/test_book.py
+book = importlib.import_module("book")  # by name: see tests/tools/test_book.py
 MATHJAX = vendor.VENDOR / "node_modules" / vendor.MATHJAX
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 
@@ -25,11 +23,6 @@ LOOK = """() => ({
   mute: [...document.images].filter(i => !i.alt).map(i => i.src),
   tooWide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
 })"""
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(folder: Path):
-    handler = functools.partial(Quiet, directory=folder)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with Server(folder) as server:
+        yield f"{server.address}/"
 
 
 def listen(page, base: str) -> list[str]:

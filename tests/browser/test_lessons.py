@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import shutil
+from collections.abc import Collection
 
 import desk
 import pytest
@@ -44,12 +45,16 @@ def explorers(notebook: desk.Notebook) -> list[int]:
     return [i for i, source in sources if named.fullmatch(source.rpartition("\n")[2])]
 
 
-def exercise(notebook: desk.Notebook):
-    """The first exercise that is answered with a number or a word: cell, name, question."""
+def exercise(notebook: desk.Notebook, names: Collection[str] | None = None):
+    """The first exercise (of these names) whose answer is a number or a word.
+
+    Returns its cell, the name of the answer, the exercise's own, and the question.
+    """
     module = importlib.import_module(f"course_utils.lessons.lesson{notebook.name[:2]}.exercises")
     for cell in notebook.cells():
         match = STUB.fullmatch(cell.get("source", ""))
-        question = match and getattr(module, match[2])
+        wanted = match and (names is None or match[2] in names)
+        question = wanted and getattr(module, match[2])
         if question and isinstance(question.solution_value, (int, float, str)):
             return cell["index"], match[1], match[2], question
     raise AssertionError("no exercise with a simple answer")

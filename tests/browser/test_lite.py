@@ -5,13 +5,11 @@ Where the site is made is told by `make test-lite`; the machine that opens it re
 
 from __future__ import annotations
 
-import http.server
 import importlib
 import json
 import os
 import re
 import shutil
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +18,12 @@ import desk
 import pytest
 from desk import ARTIFACTS, note
 from explorer_hands import Hands
-from test_lessons import STUB, explorers
+from serving import Server
+from test_lessons import exercise, explorers
 
 from course_utils import lessons
 
-lite = importlib.import_module("lite")  # by name: see tests/test_book.py
+lite = importlib.import_module("lite")  # by name: see tests/tools/test_book.py
 NOTEBOOKS = lite.ROOT / "notebooks"
 LESSONS = [p.name for p in sorted(NOTEBOOKS.glob("0*.ipynb")) if p.name.startswith(lite.LIVE[1:])]
 TRIED = [name for name in LESSONS if name.startswith(os.environ.get("LITE_NB", "01"))]
@@ -37,26 +36,6 @@ BUSY = max(1.5, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
 
 # What is rounded otherwise there, by cell: another libm, NumPy without BLAS.
 ROUNDED = {"a53c81f7": "the edge of a basin: one validation image of 397, at one rate"}
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """`python -m http.server`, which can be told to serve another folder from now on."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def handle_error(self, *_) -> None:
-        """A browser that leaves a page hangs up."""
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def __init__(self, request, address, server) -> None:
-        super().__init__(request, address, server, directory=server.folder)
-
-    def log_message(self, *_) -> None:
-        pass
 
 
 @dataclass(frozen=True)
@@ -73,15 +52,13 @@ class Site:
 def server():
     if not (lite.OUT / "index.html").is_file():
         pytest.skip("There is no browser edition here: `make lite` makes it.")
-    running = Server(lite.OUT)
-    yield running
-    running.shutdown()
-    running.server_close()
+    with Server(lite.OUT) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def site(server) -> Site:
-    return Site(f"http://127.0.0.1:{server.server_port}")
+    return Site(server.address)
 
 
 @pytest.fixture(scope="module")
@@ -102,11 +79,6 @@ RUN = """async index => {
   return cell.outputs.map(o => o.text ?? o.data?.['text/plain'] ?? `${o.ename}: ${o.evalue}`)
     .map(text => Array.isArray(text) ? text.join('') : text).join('\\n');
 }"""
-
-
-def showing(notebook: desk.Notebook, words: str) -> int:
-    """The cell whose source has these words."""
-    return next(c["index"] for c in notebook.cells() if words in c.get("source", ""))
 
 
 @pytest.fixture(scope="module", params=TRIED)
@@ -193,21 +165,10 @@ def test_fifty_moves_of_a_slider(lesson):
     assert lesson.console == []
 
 
-def counted(notebook: desk.Notebook):
-    """The first exercise that counts and is answered with a number or a word; see test_lessons."""
-    number = int(notebook.name[:2])
-    module = importlib.import_module(f"course_utils.lessons.lesson{number:02}.exercises")
-    for cell in notebook.cells():
-        match = STUB.fullmatch(cell.get("source", ""))
-        if match and match[2] in lessons.exercises()[number]:
-            right = getattr(module, match[2]).solution_value
-            if isinstance(right, (int, float, str)):
-                return cell["index"], match[1], match[2], right
-    raise AssertionError("no exercise with a simple answer")
-
-
 def test_a_wrong_and_a_right_answer_are_told_and_kept(lesson, site):
-    index, variable, name, right = counted(lesson)
+    counted = lessons.exercises()[int(lesson.name[:2])]
+    index, variable, name, question = exercise(lesson, counted)
+    right = question.solution_value
     wrong = "something else" if isinstance(right, str) else 3 * right + 1
     for answer, status in ((wrong, "✗ not yet"), (right, "✓ correct")):
         source = f"{variable} = {answer!r}\nex.{name}.check({variable})"
@@ -225,15 +186,14 @@ def test_a_wrong_and_a_right_answer_are_told_and_kept(lesson, site):
     start.open(site)
     start.run_all()
     assert start.errors() == []
-    text = start.cell(showing(start, "my_progress(")).inner_text()
+    text = start.cell(start.showing("my_progress(")).inner_text()
     assert "1 of" in text and "storage of this browser" in text
-    assert "browser edition" in start.cell(showing(start, "checkup.check()")).inner_text()
+    assert "browser edition" in start.cell(start.showing("checkup.check()")).inner_text()
     start.page.screenshot(path=ARTIFACTS / "lite" / "start_page.png")
     assert start.console == [] and start.outside == set()
 
 
-def test_a_new_release_reaches_who_has_edited(browser, server, tmp_path):
-    site = Site(f"http://127.0.0.1:{server.server_port}")
+def test_a_new_release_reaches_who_has_edited(browser, server, site, tmp_path):
     window = browser.new_context(viewport=desk.VIEWPORT)
     page = window.new_page()
     shown = ".jp-Notebook .jp-Cell"

@@ -42,16 +42,11 @@ def kept(lab):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def showing(notebook: desk.Notebook, words: str) -> int:
-    """The cell whose source has these words."""
-    return next(c["index"] for c in notebook.cells() if words in c.get("source", ""))
-
-
 def test_the_slider_answers_the_keyboard(opened):
     page = opened("00_start_here.ipynb")
     page.run_all()
     assert page.errors() == []
-    cell = page.cell(showing(page, "checkup.check()"))
+    cell = page.cell(page.showing("checkup.check()"))
     assert "Everything that the lessons need is here." in cell.inner_text()
     assert "To see them, run the cell" not in cell.inner_text()
     line = cell.locator("[role=status]")
@@ -66,18 +61,18 @@ def test_the_slider_answers_the_keyboard(opened):
     folder = desk.ARTIFACTS / "00_start_here"
     folder.mkdir(parents=True, exist_ok=True)
     cell.screenshot(path=folder / "slider.png")
-    page.cell(showing(page, "views.with_alt(")).screenshot(path=folder / "picture.png")
+    page.cell(page.showing("views.with_alt(")).screenshot(path=folder / "picture.png")
     assert (page.console, page.outside) == ([], set())
 
 
 def test_a_solved_exercise_counts_and_can_be_forgotten(opened, kept):
     start = opened("00_start_here.ipynb")
     start.run_all()
-    table = showing(start, "my_progress(")
+    table = start.showing("my_progress(")
     assert "Together 0 of" in start.cell(table).inner_text()
 
     lesson = opened(LESSON)
-    stub = showing(lesson, "ex.one_step_rate.check(answer)")
+    stub = lesson.showing("ex.one_step_rate.check(answer)")
     lesson.write(stub, SOLVE)
     assert lesson.run(stub).startswith("✓ correct")
     assert [mark.name for mark in kept.iterdir()] == ["01.one_step_rate.v1"]

@@ -2,10 +2,9 @@
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
-from judging import judges
+from judging import NOTEBOOKS, judges
 
 from course_utils import schedules
 from course_utils.experiments.intervals import estimate
@@ -13,7 +12,6 @@ from course_utils.experiments.sweep import sweep
 from course_utils.experiments.table import load
 from course_utils.optimizers import GradientDescent
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 TASKS = [f"{task}, {steps} updates" for task in ("digits", "teacher") for steps in (300, 3000)]
 
 

@@ -6,12 +6,9 @@ How it works in a browser is for tests/browser/test_lite.py.
 from __future__ import annotations
 
 import doctest
-import functools
 import hashlib
-import http.server
 import importlib
 import json
-import threading
 import types
 import zipfile
 from pathlib import Path
@@ -20,6 +17,7 @@ import lesson_map
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from serving import Server
 from vendor import Problem
 
 lite = importlib.import_module("lite")  # by name: see test_slides.py
@@ -55,18 +53,8 @@ def distribution(tmp_path: Path):
     (tmp_path / "served").mkdir()
     (tmp_path / "served" / PACKAGE["file_name"]).write_bytes(CONTENT)
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_) -> None:
-            pass
-
-    handler = functools.partial(Quiet, directory=tmp_path / "served")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with Server(tmp_path / "served") as server:
+        yield f"{server.address}/"
 
 
 def test_a_wheel_is_fetched_once(distribution: str, tmp_path: Path) -> None:
