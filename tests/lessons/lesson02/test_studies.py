@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from course_utils.descent import descend
 from course_utils.experiments import diagnostics, table
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.models import mlp
 from course_utils.experiments.sweep import sweep
 from course_utils.experiments.training import train
 from course_utils.lessons.lesson02 import studies
+from course_utils.optimizers import GradientDescent
+from course_utils.problems import log_cosh_ravine
+from course_utils.schedules import piecewise_constant
 
 RESULTS = Path(__file__).parents[3] / "notebooks" / "results"
 
@@ -77,3 +81,19 @@ def test_who_is_late_was_measured_on_the_runs_that_left():
     )
     same = left.select(lrs=later.lrs)
     np.testing.assert_allclose(later.final("at_60"), same.final("loss"), rtol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [40, 400, 4000])
+def test_large_then_small_beats_the_best_constant_rate_if_the_switch_is_half_way(steps):
+    """In the ravine of 2.4; the last sentence there adds what happens at update 200 of 4000."""
+    ravine = log_cosh_ravine()
+    rates = np.append(np.geomspace(0.005, 1, 93), 0.08)
+    constant = descend(ravine, GradientDescent(), list(rates), steps).final_loss.min()
+
+    def two_rates(switch):
+        plan = piecewise_constant([switch - 1], [0.4, 0.02])
+        return descend(ravine, GradientDescent(), plan, steps).final_loss
+
+    assert two_rates(steps // 2) < constant
+    if steps == 4000:
+        assert two_rates(200) > constant
