@@ -1,0 +1,43 @@
+"""The page of short programs: the rates follow from PyTorch's documentation, by hand."""
+
+import numpy as np
+import pytest
+
+from course_utils.lessons.lesson10 import short_programs
+
+RAN = {
+    "skipped": [4 / 6, 3 / 6, 2 / 6, 1 / 6],
+    "waited": [1, 5 / 6, 4 / 6, 3 / 6],
+    "a_rate_for_a_factor": [[1, 0.1], [0.05, 0.005], [0.05, 0.005]],
+    "a_floor_above_the_rate": [[1, 0.1], [0.875, 0.2], [0.625, 0.4], [0.5, 0.5]],
+    "set_in_vain": [1, 1, 1, 1],
+    "the_wrong_way_up": [1, 1, 1, 1, 0.5],
+    "never_worse": [1] * 6,
+}
+
+
+@pytest.mark.parametrize("name", RAN)
+def test_what_ran(name):
+    np.testing.assert_allclose(short_programs.rates(name), RAN[name], atol=1e-9)
+
+
+def test_one_cycle_gives_both_groups_one_rate():
+    rates = short_programs.rates("one_peak_for_all")
+    assert rates.shape == (4, 2) and (rates[:, 0] == rates[:, 1]).all()
+    assert rates[0] == pytest.approx(1 / 25)
+
+
+def test_the_page_has_every_program_with_what_it_announced_and_why():
+    body = short_programs.page().rows
+    assert [row[0] for row in body] == [f"`{name}`" for name in short_programs.PROGRAMS]
+    assert all(all(row) for row in body)
+    assert body[0][2:] == [
+        "0.67, 0.5, 0.33, 0.17",
+        "a skipped update is none, but its step of the plan is gone",
+    ]
+
+
+def test_a_source_can_be_typed():
+    assert short_programs.source("waited").startswith("def waited():")
+    with pytest.raises(ValueError, match="name must be one of"):
+        short_programs.source("wating")
