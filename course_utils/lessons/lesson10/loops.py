@@ -49,7 +49,12 @@ LOOPS = {
 
 
 def table() -> TextTable:
-    """Return the table of loops."""
+    """Return the table of loops.
+
+    Example:
+        >>> table().rows[4][:3]
+        ['Keras 3', 'the mini-batch', '0.75, 0.25, 0, 0']
+    """
     return TextTable(
         [
             "library",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from course_utils.lessons.lesson10 import short_programs
 
@@ -41,3 +42,19 @@ def test_a_source_can_be_typed():
     assert short_programs.source("waited").startswith("def waited():")
     with pytest.raises(ValueError, match="name must be one of"):
         short_programs.source("wating")
+
+
+def test_a_fused_optimizer_is_called_for_a_skipped_update_and_the_scale_tells():
+    w, calls, moved, told = torch.zeros(1, requires_grad=True), [], [], []
+    optimizer = torch.optim.SGD([w], lr=1.0, fused=True)
+    optimizer.register_step_pre_hook(lambda *_: calls.append(1))
+    scaler = torch.amp.GradScaler("cpu")
+    for t in range(6):
+        before, at = scaler.get_scale(), w.item()
+        optimizer.zero_grad()
+        scaler.scale((w * (np.inf if t < 2 else 1)).sum()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        moved.append(w.item() != at)
+        told.append(scaler.get_scale() >= before)
+    assert len(calls) == 6 and moved == told == [False] * 2 + [True] * 4
