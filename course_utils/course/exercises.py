@@ -97,12 +97,8 @@ class Question:
         place: (lesson, name), under which a right answer is kept; see `Lesson.question`.
 
     Example:
-        >>> grade = grade_number(
-        ...     0.5,
-        ...     mistakes={0.25: "that is 1/λ."},
-        ...     otherwise="2/λ is the limit, with λ = 4.",
-        ...     right="The limit is 2/λ.",
-        ... )
+        >>> words = {"otherwise": "2/λ is the limit, with λ = 4.", "right": "The limit is 2/λ."}
+        >>> grade = grade_number(0.5, mistakes={0.25: "that is 1/λ."}, **words)
         >>> question = Question("Largest stable rate?", grade, hints=("λ = 4",), solution=0.5)
         >>> question.check(...)
         ○ not attempted yet — Replace the ... with your answer and run the cell again.
@@ -203,7 +199,7 @@ def _in_words(error: BaseException) -> str:
 def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """Call the learner's function with copies of lists and arrays, which it may change.
 
-    A stub counts as not attempted; a function that computes and returns nothing is told so.
+    A stub counts as not attempted; a function that returns nothing is told so.
 
     >>> call(lambda x: 2 * x, 3)
     6
@@ -213,7 +209,7 @@ def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     mutable = (list, dict, set, np.ndarray)
     own = [copy.deepcopy(a) if isinstance(a, mutable) else a for a in arguments]
     result = function(*own, **options)
-    if result is ... or (result is None and _is_stub(function)):
+    if result is ... or (result is None and is_stub(function)):
         raise NotAttempted
     if result is None:
         raise Incorrect(
@@ -226,8 +222,12 @@ def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
 _STUB = {"NOP", *(step.opname for step in dis.get_instructions(lambda: None))}
 
 
-def _is_stub(function: Callable[..., Any]) -> bool:
-    """Whether the body is nothing but `...`, `pass` or a docstring."""
+def is_stub(function: Any) -> bool:
+    """Whether the body of a function is nothing but `...`, `pass` or a docstring.
+
+    >>> is_stub(lambda: ...), is_stub(abs)
+    (True, False)
+    """
     code = getattr(function, "__code__", None)
     return code is not None and {step.opname for step in dis.get_instructions(code)} <= _STUB
 
