@@ -56,7 +56,7 @@ def run_one(path: Path, others: Sequence[int], seconds: float) -> dict[str, Any]
     sheet = SHEET.search(code)
     if sheet is None:
         return {"error": "it imports no sheet of homework"}
-    token = secrets.token_hex(16)  # what a submission prints is not taken for the judgement
+    token = secrets.token_hex(16)  # what a submission prints is not taken for the judgment
     judge = JUDGE.format(sheet=sheet[1], others=list(others), token=token)
     notebook.cells.append(nbformat.v4.new_code_cell(judge))
     client = NotebookClient(

@@ -41,7 +41,7 @@ def test_the_page_has_every_program_with_what_it_announced_and_why():
 def test_a_source_can_be_typed():
     assert short_programs.source("waited").startswith("def waited():")
     with pytest.raises(ValueError, match="name must be one of"):
-        short_programs.source("wating")
+        short_programs.source("wait")
 
 
 def test_a_fused_optimizer_is_called_for_a_skipped_update_and_the_scale_tells():
