@@ -3,10 +3,6 @@
 Each lesson has a module of questions: `from course_utils.lessons.lesson01 import exercises as ex`.
 Checking never raises: an untouched stub is "not attempted yet", a wrong answer is told why, and a
 right one is told what it means. So an untouched notebook runs from top to bottom.
-
-Graders: `grade_number` and `grade_choice` state a question by its answers. A question that needs
-more is graded by a function of `number`, `choice`, `pair`, `call` (which read the answer) and
-`expect`, `expect_number`, `expect_none_of` (which judge it).
 """
 
 from __future__ import annotations
@@ -89,8 +85,7 @@ class Question:
 
     Args:
         prompt: the question in one sentence.
-        grade: called with the learner's answer; returns what a right answer means, or raises
-            `Incorrect` with the reason.
+        grade: answer -> what a right one means; raises `Incorrect` with the reason otherwise.
         hints: shown one after the other by `hint()`.
         solution: the answer itself: a value, or a function whose source is shown.
         explanation: a sentence or two shown with the solution.
@@ -132,10 +127,8 @@ class Question:
 
         That a question of a lesson was answered rightly is kept (see `course.progress`).
         """
-        if answer is ... or answer is None:
-            return Outcome(
-                NOT_ATTEMPTED, "Replace the ... with your answer and run the cell again."
-            )
+        if untouched(answer):
+            return _STUB_LEFT
         try:
             with np.errstate(all="ignore"):
                 outcome = Outcome(CORRECT, self.grade(answer))
@@ -193,13 +186,22 @@ def _in_words(error: BaseException) -> str:
         return f"{type(error).__name__}."
 
 
+def untouched(answer: Any) -> bool:
+    """Whether an answer is still the placeholder, or a collection with nothing else in it.
+
+    >>> untouched(...), untouched({"A": ..., "B": (..., 0.1)}), untouched((..., 1)), untouched([])
+    (True, True, True, False)
+    """
+    if isinstance(answer, dict):
+        return bool(answer) and all(map(untouched, answer.values()))
+    return answer is None or answer is ... or (isinstance(answer, tuple) and ... in answer)
+
+
 # --- reading the answer ---------------------------------------------------------------------------
 
 
 def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """Call the learner's function with copies of lists and arrays, which it may change.
-
-    A stub counts as not attempted; a function that returns nothing is told so.
 
     >>> call(lambda x: 2 * x, 3)
     6
@@ -219,6 +221,7 @@ def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     return result
 
 
+_STUB_LEFT = Outcome(NOT_ATTEMPTED, "Replace the ... with your answer and run the cell again.")
 _STUB = {"NOP", *(step.opname for step in dis.get_instructions(lambda: None))}
 
 
@@ -237,7 +240,6 @@ def number(answer: Any) -> float:
 
     >>> number("3")
     Traceback (most recent call last):
-        ...
     course_utils.course.exercises.Incorrect: the answer must be a number, got '3'.
     """
     if isinstance(answer, (bool, np.bool_, str, bytes)) or np.ndim(answer) != 0:

@@ -24,6 +24,7 @@ from course_utils.course.exercises import (
     Question,
     Text,
     is_stub,
+    untouched,
 )
 
 
@@ -128,7 +129,7 @@ _NO_NUMBER = Outcome(NOT_ATTEMPTED, "Write your student number into the first ce
 def _is_missing(answer: Any) -> bool:
     """Whether nothing was answered: a placeholder, a stub, an empty text."""
     empty = isinstance(answer, str) and not answer.strip()
-    return answer is ... or answer is None or empty or is_stub(answer)
+    return untouched(answer) or empty or is_stub(answer)
 
 
 def _outcome(task: Task, student: int, answer: Any) -> Outcome:
