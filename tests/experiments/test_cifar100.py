@@ -438,16 +438,17 @@ def test_parts_are_published_and_gone_on_with(tmp_path, monkeypatch):
     results, others = tmp_path / "a" / "results", tmp_path / "b" / "results"
 
     def stopped(plan, data, *, max_seconds, **options):
+        assert 0 < max_seconds <= 60
         return real(plan, data, max_seconds=1e-9, **options)
 
     monkeypatch.setattr(experiment, "record_run", stopped)
     for _ in range(14):  # one update each
-        assert not record(results, ["article"])
+        assert not record(results, ["article"], minutes=1)
     assert left(results, ["article"]) == {FEW[1]: 2, FEW[2]: 0}
     others.mkdir(parents=True)
     add(others / "06_article.json", load(results / "06_article.json"))
     for _ in range(8):  # elsewhere, without the checkpoint, this run is not as far yet
-        record(others, ["article"])
+        record(others, ["article"], minutes=1)
     assert left(others, ["article"]) == {FEW[1]: 2, FEW[2]: 0}
     monkeypatch.setattr(experiment, "record_run", real)
     assert record(others, ["article"])
