@@ -8,10 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -67,17 +65,6 @@ def address(tmp_path: Path, monkeypatch) -> str:
     storage = open_storage("sqlite:///search.db?timeout=60")
     plan(optuna.create_study(study_name="digits", storage=storage), 3)
     return storage.url
-
-
-def slowly(together: threading.Barrier) -> Callable[..., None]:
-    """Make a reader of a trial's state wait a moment for another that reads it too."""
-
-    def wait(connection, cursor, statement, parameters, context, executemany) -> None:
-        if statement.startswith("SELECT trials") and "trials.trial_id = ?" in statement:
-            with contextlib.suppress(threading.BrokenBarrierError):
-                together.wait(timeout=0.5)
-
-    return wait
 
 
 # --- three processes ------------------------------------------------------------------------------
@@ -180,25 +167,27 @@ def test_ctrl_c_ends_a_worker_without_a_word(address: str, tmp_path: Path) -> No
     assert states(study) == [TrialState.RUNNING, *[TrialState.WAITING] * 2]  # as after any death
 
 
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")  # it beats in study.optimize only
 def test_two_workers_never_take_the_same_trial_of_an_sqlite_file(address: str) -> None:
-    """Without the lock both read that trial 0 waits, before one has written that it runs."""
-    storages = [open_storage(address) for _ in range(2)]
-    together = threading.Barrier(2)
-    for storage in storages:
-        worker.lock_at_begin(storage.engine)
-        event.listen(storage.engine, "after_cursor_execute", slowly(together))
+    """The second one tries after the first has read that a trial waits, before it writes."""
+    first, second = (open_storage(address.replace("60", str(wait))) for wait in (60, 0.2))
     taken: list[int] = []
 
-    def take(storage: RDBStorage) -> None:
-        study = optuna.load_study(study_name="digits", storage=storage)
-        taken.append(study.ask().number)
+    def ask(storage: RDBStorage) -> None:
+        taken.append(optuna.load_study(study_name="digits", storage=storage).ask().number)
 
-    threads = [threading.Thread(target=take, args=[storage]) for storage in storages]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert sorted(taken) == [0, 1]
+    def between(connection, cursor, statement, parameters, context, executemany) -> None:
+        if statement.startswith("UPDATE trials SET state") and not tried:
+            tried.append(statement)
+            with contextlib.suppress(optuna.exceptions.StorageInternalError):  # it is locked
+                ask(second)
+
+    tried: list[str] = []
+    for storage in (first, second):
+        worker.lock_at_begin(storage.engine)
+    event.listen(first.engine, "before_cursor_execute", between)
+    ask(first)
+    assert taken == [0] and len(tried) == 1
 
 
 # --- one process ----------------------------------------------------------------------------------
