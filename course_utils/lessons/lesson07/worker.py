@@ -1,6 +1,6 @@
 """Work on a search until every point of its plan is done, on as many machines as you like.
 
-    python -m course_utils.lessons.lesson07.worker "sqlite:///search.db?timeout=60" digits
+    python -m course_utils.lessons.lesson07.worker "sqlite:///search.db?timeout=60" long
 
 It makes neither the study nor the tables: two that made them at the same time would collide.
 """
@@ -23,13 +23,9 @@ from sqlalchemy import Engine, event, make_url
 from course_utils.experiments.cifar_files import DataError
 from course_utils.lessons.lesson07.objectives import RANGES, objective
 
+BEAT, GRACE, RETRIES = 5, 15, 3  # the first two in seconds, as in the lesson
 WAITING, RUNNING, DONE = TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE
 LOG = optuna.logging.get_logger("optuna.worker")  # its lines look like those of Optuna
-BEAT, GRACE = (
-    5,
-    15,
-)  # seconds between signs of life; without one for so long, a trial counts as dead
-RETRIES = 3  # a trial that fails more often than this is given up
 
 
 def work(study: optuna.Study, run: Callable[[optuna.Trial], float]) -> None:
@@ -42,11 +38,10 @@ def work(study: optuna.Study, run: Callable[[optuna.Trial], float]) -> None:
     Example:
         >>> warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         >>> study = optuna.create_study()
-        >>> for point, lr in enumerate([0.1, 1.0]):
-        ...     study.enqueue_trial({"lr": lr}, user_attrs={"point": point})
+        >>> study.enqueue_trial({"lr": 0.1}, user_attrs={"point": 0})
         >>> work(study, lambda trial: trial.suggest_float("lr", 0.01, 10, log=True))
         >>> [trial.value for trial in study.trials]
-        [0.1, 1.0]
+        [0.1]
     """
 
     def once(trial: optuna.Trial) -> float:
@@ -71,12 +66,11 @@ def work(study: optuna.Study, run: Callable[[optuna.Trial], float]) -> None:
 
 
 def lock_at_begin(engine: Engine) -> None:
-    """Let every transaction of SQLite lock the file when it begins.
+    """Let a transaction of SQLite lock the file when it begins; it has no SELECT FOR UPDATE.
 
-    SQLite knows no SELECT FOR UPDATE, with which Optuna takes a trial: two workers could read that
-    it waits before one of them has written that it runs.
+    Else two workers could take the same trial: both read that it waits before one writes.
 
-    Source: SQLAlchemy 2.1, "Enabling non-legacy SQLite transactional modes" of its SQLite dialect.
+    Source: the page "SQLite" of SQLAlchemy's manual, on the transactions of its driver.
 
     Example:
         >>> import sqlalchemy
@@ -91,28 +85,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, open what the maker made, and work.
 
     Example:
-        >>> main(["sqlite:///typo.db", "digits"])
+        >>> main(["sqlite:///typo.db", "long"])
         Traceback (most recent call last):
         SystemExit: There is no file typo.db: the maker of the study comes first.
     """
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     parser = argparse.ArgumentParser(description="Work on a search of lesson 7.")
     parser.add_argument("address", help="sqlite:///FILE?timeout=60 or postgresql+psycopg://...")
     parser.add_argument("study", help="the name that its maker gave it")
     parser.add_argument("--task", choices=RANGES, default="digits", help="what to train")
     given = parser.parse_args(arguments)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    retry = RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)
+    beat = {"heartbeat_interval": BEAT, "grace_period": GRACE}
     try:
         url = make_url(given.address)
-        if url.get_backend_name() == "sqlite" and not Path(url.database).is_file():
-            sys.exit(f"There is no file {url.database}: the maker of the study comes first.")
+        file = url.database if url.get_backend_name() == "sqlite" else None
+        if file and not Path(file).is_file():
+            sys.exit(f"There is no file {file}: the maker of the study comes first.")
         storage = RDBStorage(
-            given.address,
-            heartbeat_interval=BEAT,
-            grace_period=GRACE,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=RETRIES),
-            skip_table_creation=True,
+            given.address, skip_table_creation=True, heartbeat_stale_trial_callback=retry, **beat
         )
-        if url.get_backend_name() == "sqlite":
+        if file:
             lock_at_begin(storage.engine)
         study = optuna.load_study(study_name=given.study, storage=storage)
         run = objective(given.task)
@@ -121,9 +114,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         sys.exit(f"Study {given.study!r} could not be opened; has it been made? {error}")
     work(study, run)
-    done = len(study.get_trials(deepcopy=False, states=(DONE,)))
-    points = {t.user_attrs.get("point") for t in study.get_trials(deepcopy=False)} - {None}
-    LOG.info("%d of %d points are done.", done, len(points))
+    trials = study.get_trials(deepcopy=False)
+    points = {trial.user_attrs.get("point") for trial in trials} - {None}
+    LOG.info("%d of %d points are done.", sum(t.state == DONE for t in trials), len(points))
 
 
 if __name__ == "__main__":
