@@ -90,7 +90,7 @@ def record_arms(
     data: Data | None = None,
     notes: Path | None = None,
 ) -> None:
-    """Write one table per arm; `notes` is a file of finished runs, from which a stopped call goes on.
+    """Write one table per arm; `notes` is a file of finished runs, for a call that was stopped.
 
     The metrics are "train_loss", the mean of the last 30 mini-batches, and "dead_1" to "dead_7".
     """
@@ -98,7 +98,7 @@ def record_arms(
     data = cifar100() if data is None else data
     done: dict[str, dict[str, float]] = {}
     if notes and notes.exists():
-        done = {key: found for key, found in map(json.loads, notes.read_text().splitlines())}
+        done = dict(map(json.loads, notes.read_text().splitlines()))
     seeds = list(seeds)
     for seed in seeds:  # all arms and rates of a seed, then the next one: any end is a table
         for lr in RATES:
@@ -154,9 +154,9 @@ def record_survival(path: str | PathLike[str]) -> None:
         found = (run.loss[150:].mean(), since, *dead[-1])
         for name, value in zip(names, found, strict=True):
             metrics[name][cell] = float(f"{value:.6g}")
-    made = runs[-1].meta["provenance"]
+    images = runs[-1].meta["provenance"]["images_sha256"]
     meta = {"steps": 200, "batch_size": 128, "optimizer": "Adam", "width": 1.0,
-            "precision": "float32", "images": "CIFAR-100", "images_sha256": made["images_sha256"]}  # fmt: skip
+            "precision": "float32", "images": "CIFAR-100", "images_sha256": images}  # fmt: skip
     table = Table(np.array(lrs), np.array(seeds), metrics, None, meta)
     save(path, {"constant": table}, command="make records NB=06")
 
