@@ -66,7 +66,8 @@ border = question(
             10: "at 1e-3 that may be so. Here the first update already multiplies the loss.",
         },
         otherwise="the record says 4 of 10; 3 and 5 are as good a guess.",
-        right="The record says four of ten. With so few seeds the true share may be anything from 17 to 69 %.",
+        right="The record says four of ten. With so few seeds the true share may be anything "
+        "from 17 to 69 %.",
         rtol=0.26,
     ),
     hints=("At 1e-3 nobody died, at 1e-2 everybody.", "6.25e-3 lies between."),
@@ -98,15 +99,15 @@ wider = question(
 
 rescue = question(
     "rescue",
-    'At 0.1, ten times beyond the border: which one saves it, "warm-up", "clipping" or '
-    '"normalization"?',
+    'At 2e-2: which one makes every seed learn, "warm-up", "clipping" or "normalization"?',
     grade_choice(
         "normalization",
         {
-            "warm-up": "it saves 1e-2, because it makes the first steps short. Then the rate "
-            "reaches 0.1.",
-            "clipping": "it shortens the longest gradients; Adam divides the length away again.",
-            "normalization": "It gives each channel back its mean and its spread at every update.",
+            "warm-up": "it helps most seeds, because the first steps are short. Then the rate "
+            "reaches 2e-2, and one layer or another may still go out.",
+            "clipping": "it shortens the longest gradients; Adam divides the length away again, "
+            "at least in part.",
+            "normalization": "It gives each channel its mean and its spread back at every update.",
         },
     ),
     hints=("A warm-up ends. What then?", "What would put a channel back that has drifted away?"),

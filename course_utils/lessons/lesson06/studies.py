@@ -7,6 +7,7 @@ the same seeds, batches and rates, and differ in one thing.
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from os import PathLike
@@ -17,8 +18,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from course_utils.experiments.cifar_files import DataError
 from course_utils.experiments.cifar_runs import load
-from course_utils.experiments.datasets import Data, cifar100
+from course_utils.experiments.datasets import Data, cifar100, synthetic_cifar100
 from course_utils.experiments.files import rounded
 from course_utils.experiments.models import SevenLayerCNN
 from course_utils.experiments.table import Table, save
@@ -30,6 +32,19 @@ RATES = (1e-2, 6.25e-3, 2e-2, 1e-1)
 ARMS = ("plain", "warm-up", "clipping", "normalization")
 CLIP = 0.1
 """About the length of the first gradient: the arm with clipping shortens what is longer."""
+
+
+def images() -> Data:
+    """Return CIFAR-100 if it is on this computer, else a few synthetic images in its format.
+
+    >>> images().classes
+    100
+    """
+    try:
+        return cifar100(download=False)
+    except DataError:
+        with tempfile.TemporaryDirectory() as folder:
+            return synthetic_cifar100(folder, n_train=600, n_test=200)
 
 
 def normalized(model: SevenLayerCNN) -> nn.Sequential:
