@@ -78,6 +78,8 @@ def shares(
     reach = np.abs(np.array([[s.low for s in found], [s.high for s in found]]) - mean)
     place = lrs * 1.04**index
     look = views.line_style(index) | {"marker": "os^D"[index % 4], "capsize": 3}
+    if label is None:
+        look["ls"] = ""  # between the points nothing was measured
     ax.errorbar(place, mean, reach, label=label, **look)
     if label is None:
         for x, y, (k, n) in zip(place, mean, counts):
