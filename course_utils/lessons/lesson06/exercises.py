@@ -68,7 +68,8 @@ border = question(
         otherwise="the record says 4 of 10; 3 and 5 are as good a guess.",
         right="The record says four of ten. With so few seeds the true share may be anything "
         "from 17 to 69 %.",
-        rtol=0.26,
+        rtol=0,
+        atol=1,
     ),
     hints=("At 1e-3 nobody died, at 1e-2 everybody.", "6.25e-3 lies between."),
     solution=4,
@@ -88,7 +89,8 @@ wider = question(
         },
         otherwise="a channel sums four times as many steps. Do they cancel, or do they add up?",
         right="About 4: the steps of a channel's weights agree in sign more often than not.",
-        rtol=0.3,
+        rtol=0,
+        atol=1.2,
     ),
     hints=("How many terms has the sum of one channel?", "Random terms cancel, equal ones add up."),
     solution=4,
@@ -276,9 +278,11 @@ diagnose = question(
 )
 
 
-_LRS = np.array([1e-4, 1e-3, 3e-3])
-_VALIDATION = np.array([[0.20, 0.22, 0.21], [0.30, 0.28, 0.32], [0.45, 0.01, 0.25]])
-_TEST = np.array([[0.21, 0.21, 0.20], [0.29, 0.27, 0.28], [0.33, 0.30, 0.32]])
+_LRS = np.array([1e-4, 1e-3, 3e-3, 1e-2])
+_VALIDATION = np.array(
+    [[0.20, 0.22, 0.21], [0.30, 0.28, 0.32], [0.25, 0.27, 0.26], [0.45, 0.01, 0.25]]
+)
+_TEST = np.array([[0.21, 0.21, 0.20], [0.29, 0.27, 0.28], [0.33, 0.30, 0.32], [0.30, 0.01, 0.29]])
 
 
 def _grade_choose_rate(answer):
@@ -286,13 +290,10 @@ def _grade_choose_rate(answer):
         call(answer, _LRS.copy(), _VALIDATION.copy(), _TEST.copy()), "return two numbers."
     )
     lr, test = number(lr), number(test)
+    expect(lr != _LRS[2], "3e-3 is best on the test images; choose on the held-out ones.")
     expect(
-        lr != _LRS[2] or not math.isclose(test, _TEST[2].mean()),
-        "3e-3 has the best mean on the test images; choose on the held-out ones.",
-    )
-    expect(
-        lr != _LRS[2],
-        "one seed of 3e-3 is the best of all, one is dead: take the mean over the seeds.",
+        lr != _LRS[3],
+        "one seed of 1e-2 is the best of all, one is dead: take the mean over the seeds.",
     )
     expect(lr == _LRS[1], f"it chooses {lr:g}; the best mean on the held-out images has 1e-3.")
     expect(
