@@ -43,7 +43,7 @@ WRONG = {
     "border": {0: "at 1e-2", 10: "at 1e-3", 8: "4 of 10"},
     "wider": {1: "is not", 2: "cancel, like random", 16: "16 times as many", 8: "add up"},
     "rescue": {"warm-up": "reaches 2e-2", "clipping": "divides", "dropout": "one of"},
-    "surer": {"halves": "how sure", "rises": "passed its best", "falls": "one of"},
+    "surer": {"halves": "how sure", "gains about a point": "passed its best", "falls": "one of"},
     "last_linear": {1024: "32 x 32", 2048: "both sides", 256: "channels", 16: "16 pixels",
                     16384: "stride", 5: "follow"},
     "behind_a_dead_layer": {

@@ -46,6 +46,8 @@ def test_the_arms_share_their_first_batch_and_differ_afterwards(data, monkeypatc
     monkeypatch.setattr(studies, "STEPS", 4)
     four = {arm: studies.one_run(arm, 1e-2, 0, data)["train_loss"] for arm in studies.ARMS}
     assert four["warm-up"] != four["plain"]
+    monkeypatch.setattr(studies, "CLIP", 1e-6)
+    assert studies.one_run("clipping", 1e-2, 0, data)["train_loss"] != four["plain"]
 
 
 def test_a_record_is_written_from_runs_that_were_made_before(data, tmp_path, monkeypatch):
