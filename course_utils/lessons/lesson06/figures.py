@@ -63,7 +63,7 @@ def shares(
         ax: where to draw.
         lrs: rates (R,).
         lives: (R, S), 1 where a run lives, 0 where it does not, NaN where there is none.
-        label: for the legend; None writes "3 of 4" beside each point instead.
+        label: for the legend; None writes "3/4" above each point instead.
         index: of the color; also moves the points a little aside.
 
     Example:
@@ -82,9 +82,10 @@ def shares(
         look["ls"] = ""  # between the points nothing was measured
     ax.errorbar(place, mean, reach, label=label, **look)
     if label is None:
-        for x, y, (k, n) in zip(place, mean, counts):
-            ax.annotate(f"{k} of {n}", (x, y), (6, 5), textcoords="offset points", fontsize=11)
-    ax.set(xscale="log", xlabel=views.RATE_LABEL, ylabel="share of seeds alive", ylim=(-0.04, 1.08))
+        for x, s, (k, n) in zip(place, found, counts):
+            look = {"textcoords": "offset points", "ha": "center", "fontsize": 11}
+            ax.annotate(f"{k}/{n}", (x, s.high), (0, 4), **look)
+    ax.set(xscale="log", xlabel=views.RATE_LABEL, ylabel="share of seeds alive", ylim=(-0.04, 1.12))
     return ax
 
 

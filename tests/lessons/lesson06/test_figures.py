@@ -70,7 +70,7 @@ def test_shares_count_the_runs_that_there_are(ax):
     [points] = [line for line in ax.lines if line.get_marker() == "o"]
     np.testing.assert_allclose(points.get_xdata(), [1e-3, 1e-2])
     np.testing.assert_allclose(points.get_ydata(), [2 / 3, 0])
-    assert [text.get_text() for text in ax.texts] == ["2 of 3", "0 of 4"]
+    assert [text.get_text() for text in ax.texts] == ["2/3", "0/4"]
     assert points.get_linestyle() == "None"  # nothing was measured between the rates
     [bars] = ax.collections
     ends = [segment[:, 1] for segment in bars.get_segments()]
