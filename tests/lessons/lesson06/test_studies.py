@@ -87,6 +87,15 @@ def test_where_the_photographs_are_missing_stand_ins_say_so(monkeypatch, tmp_pat
     assert digits().name != studies.images().name
 
 
+def test_of_the_photographs_the_first_few_are_taken(monkeypatch, tmp_path):
+    whole = synthetic_cifar100(tmp_path, 300, 100)
+    monkeypatch.setenv("COURSE_CIFAR100", str(tmp_path))
+    few = studies.images(50)
+    assert (len(few.train), len(few.test)) == (50, 10)
+    np.testing.assert_array_equal(few.train.x, whole.train.x[:50])
+    np.testing.assert_array_equal(few.test.y, whole.test.y[:10])
+
+
 # --- what the lesson says in its text ------------------------------------------------------------
 
 
