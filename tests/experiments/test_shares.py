@@ -17,7 +17,12 @@ def test_the_interval_ends_where_the_true_share_would_be_1_96_of_its_errors_away
     assert (found.low == 0) == (k == 0) and (found.high == 1) == (k == n)
 
 
-@pytest.mark.parametrize(("k", "n"), [(-1, 4), (5, 4), (0, 0), (1.5, 4)])
-def test_a_share_of_nothing_is_refused(k, n):
+@pytest.mark.parametrize(("k", "n"), [(-1, 4), (5, 4), (0, -1), (1.5, 4)])
+def test_a_share_that_cannot_be_is_refused(k, n):
     with pytest.raises((TypeError, ValueError), match=r"successes|of"):
         share(k, n)
+
+
+def test_of_no_seeds_nothing_is_known():
+    found = share(0, 0)
+    assert math.isnan(found.mean) and (found.low, found.high) == (0, 1)
