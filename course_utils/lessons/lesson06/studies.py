@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -183,9 +183,3 @@ def record_survival(path: str | PathLike[str]) -> None:
             "precision": "float32", "images": "CIFAR-100", "images_sha256": images}  # fmt: skip
     table = Table(np.array(lrs), np.array(seeds), metrics, None, meta)
     save(path, {"constant": table}, command="make records NB=06")
-
-
-RECORDS: dict[str, Callable[[Path], object]] = {
-    "06_survival.json": record_survival,
-    "06_arms.json": record_arms,
-}
