@@ -15,7 +15,7 @@ from course_utils.run import Run
 RESULTS = Path(__file__).parents[2] / "notebooks" / "results"
 LOADERS = {
     "05_speed": adaptive.load,
-    "06_rates": cifar100.load,
+    "06_article": cifar100.load,
     "07_clock": choosing.load,
     "07_map": weight_decay.load,
     "run": Run.load,
