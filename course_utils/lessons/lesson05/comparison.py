@@ -29,6 +29,19 @@ class Setting:
     value: float
 
 
+def trained(
+    task: Task, rule: Rule, value: float, shape: str, lrs: Iterable[float], seeds: Iterable[int]
+) -> Table:
+    """Return the table of one rule at one value of its knob, for several (peak) rates.
+
+    >>> from course_utils.lessons.lesson05.tasks import linear
+    >>> trained(linear("rare", 4), RULES["Adam"], 0.9, "cosine", [0.1, 0.2], [0]).lrs.tolist()
+    [0.1, 0.2]
+    """
+    make = SHAPES[shape]
+    return task.train(rule.make(value), [make(lr, task.steps) for lr in lrs], seeds)
+
+
 def tuned(task: Task, rule: Rule, shape: str, seeds: Iterable[int]) -> dict[float, Table]:
     """Return, for each value of the knob, the table of a grid of rates, in steps of two.
 
@@ -45,14 +58,14 @@ def tuned(task: Task, rule: Rule, shape: str, seeds: Iterable[int]) -> dict[floa
     for value in rule.values:
         middle = task.scale * rule.center(value)
         lrs = middle * 2.0 ** np.arange(-_REACH, _REACH + 1)
-        table = task.train(rule.make(value), lrs, shape, seeds)
+        table = trained(task, rule, value, shape, lrs, seeds)
         for _ in range(_MORE):
             edges = {table.best(f"validation_{metric}").edge for metric in METRICS}
             if edges == {None}:
                 break
             low, high = table.lrs.min(), table.lrs.max()
             more = [low / 4, low / 2] * ("low" in edges) + [2 * high, 4 * high] * ("high" in edges)
-            table = _joined(table, task.train(rule.make(value), more, shape, seeds))
+            table = _joined(table, trained(task, rule, value, shape, more, seeds))
         tables[value] = table
     return tables
 
@@ -75,9 +88,7 @@ def judged(
 ) -> Table:
     """Return the table of one rule at a few settings, one row each, from fresh seeds."""
     settings, seeds = list(settings), list(seeds)
-    found = {
-        s: task.train(rule.make(s.value), [s.lr], shape, seeds) for s in dict.fromkeys(settings)
-    }
+    found = {s: trained(task, rule, s.value, shape, [s.lr], seeds) for s in dict.fromkeys(settings)}
     rows = [found[s] for s in settings]
     table = _stacked(rows)
     return replace(

@@ -42,15 +42,16 @@ RULES = {
         lambda mu: 0.5 * (1 - mu), (1e-3, 0.9),
     ),
     "Adagrad": Rule(
-        lambda start: Adagrad(initial_accumulator=start), "s₀", (0, 0.001, 0.01, 0.1), lambda _: 0.1,
-        (1e-2, 0),
+        lambda start: Adagrad(initial_accumulator=start), "s₀", (0, 0.001, 0.01, 0.1),
+        lambda _: 0.1, (1e-2, 0),
     ),
     "RMSprop": Rule(
         lambda alpha: RMSprop(alpha=alpha), "α", _MEMORIES, lambda _: 0.005, (1e-2, 0.99)
     ),
     "Adam": Rule(lambda beta: Adam(beta2=beta), "β₂", _MEMORIES, lambda _: 0.01, (1e-3, 0.999)),
     "AdamW": Rule(
-        lambda decay: AdamW(weight_decay=decay), "λ", (0.03, 0.1, 0.3, 1.0), lambda _: 0.01, (1e-3, 0.01)
+        lambda decay: AdamW(weight_decay=decay), "λ", (0.03, 0.1, 0.3, 1.0), lambda _: 0.01,
+        (1e-3, 0.01),
     ),
     "momentum + L2": Rule(
         lambda decay: GradientDescent(momentum=0.9, weight_decay=decay), "λ",
@@ -64,8 +65,8 @@ Held are β₁ = 0.9, and β₂ = 0.999 in AdamW, momentum 0.9 where λ is the k
 ADAPTIVE = ("Adagrad", "RMSprop", "Adam", "AdamW")
 PLAIN = ("gradient descent", "momentum", "Nesterov")
 
-SHAPES: dict[str, Callable[[int], Callable[[float], Schedule]]] = {
-    "constant": lambda steps: constant,
-    "cosine": lambda steps: lambda lr: cosine(lr, steps),
+SHAPES: dict[str, Callable[[float, int], Schedule]] = {
+    "constant": lambda lr, steps: constant(lr),
+    "cosine": cosine,
 }
-"""Name -> number of updates -> peak -> schedule; the cosine ends at 0."""
+"""Name -> schedule of a peak and a number of updates; the cosine ends at 0."""

@@ -2,7 +2,7 @@ r"""The tasks on which lesson 5 compares: networks on digits and on a teacher, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,8 +14,8 @@ from course_utils.experiments.datasets import Data
 from course_utils.experiments.sweep import sweep
 from course_utils.experiments.table import Table
 from course_utils.experiments.teacher import Teacher
-from course_utils.lessons.lesson05.rules import SHAPES
 from course_utils.optimizers import Optimizer
+from course_utils.schedules import Schedule
 
 FEATURES, SAMPLES = 300, 10  # of the linear task; samples per batch
 _HELD_OUT = 4000
@@ -24,15 +24,17 @@ _METRICS = ("validation_loss", "validation_accuracy", "test_loss", "test_accurac
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learned, in how many updates; `train` is the one thing it can do.
+    """What is to be learned, in how many updates.
 
     Args:
-        train: (optimizer, R rates, name of a shape, S seeds) -> a `Table` with loss and accuracy
-            on validation and test data.
+        steps: number of updates.
+        train: (optimizer, R schedules, S seeds) -> a `Table` with loss and accuracy on validation
+            and test data; its rates are the peaks.
         scale: what the middle of each rule's grid of rates is multiplied by.
     """
 
-    train: Callable[[Optimizer, Iterable[float], str, Iterable[int]], Table]
+    steps: int
+    train: Callable[[Optimizer, Sequence[Schedule], Iterable[int]], Table]
     scale: float = 1.0
 
 
@@ -41,25 +43,26 @@ def network(data: Data, steps: int, batch_size: int = 16, scale: float = 1.0) ->
 
     >>> from course_utils.experiments.datasets import digits
     >>> from course_utils.optimizers import Adam
-    >>> table = network(digits(), 20).train(Adam(), [0.01, 0.1], "cosine", range(3))
-    >>> table.final("test_accuracy").shape
+    >>> from course_utils.schedules import constant, cosine
+    >>> rates = [constant(0.01), cosine(0.1, 20)]
+    >>> network(digits(), 20).train(Adam(), rates, range(3)).final("test_accuracy").shape
     (2, 3)
     """
 
-    def train(rule: Optimizer, lrs: Iterable[float], shape: str, seeds: Iterable[int]) -> Table:
+    def train(rule: Optimizer, rates: Sequence[Schedule], seeds: Iterable[int]) -> Table:
         return sweep(
-            lrs, seeds, data=data, optimizer=rule, schedule=SHAPES[shape](steps), steps=steps,
-            batch_size=batch_size, evaluate_on=("validation", "test"),
+            rates, seeds, data=data, optimizer=rule, steps=steps, batch_size=batch_size,
+            evaluate_on=("validation", "test"),
         ).table  # fmt: skip
 
-    return Task(train, scale)
+    return Task(steps, train, scale)
 
 
 def teacher(steps: int) -> Task:
     """64 ReLU units on labels drawn by a fixed network, one pass: no example comes twice.
 
-    >>> teacher(20).scale
-    1.0
+    >>> teacher(20).steps
+    20
     """
     return network(Teacher().data(16 * steps), steps)
 
@@ -74,16 +77,16 @@ def linear(kind: str, steps: int) -> Task:
     expected of the drawn labels; the loss is what exceeds that of w itself.
 
     >>> from course_utils.optimizers import Adagrad
-    >>> linear("rare", 4).train(Adagrad(), [0.1, 1.0], "constant", [0]).lrs.tolist()
-    [0.1, 1.0]
+    >>> from course_utils.schedules import cosine
+    >>> linear("rare", 4).train(Adagrad(), [cosine(0.1, 4)], [0, 1]).lrs.tolist()
+    [0.1]
     """
     validate.one_of("kind", kind, ("rare", "dense"))
 
-    def train(rule: Optimizer, lrs: Iterable[float], shape: str, seeds: Iterable[int]) -> Table:
-        lrs, seeds = list(lrs), list(seeds)
+    def train(rule: Optimizer, rates: Sequence[Schedule], seeds: Iterable[int]) -> Table:
+        lr, seeds = np.stack([schedule.rates(steps) for schedule in rates]), list(seeds)
         problems = [_problem(kind, seed, steps) for seed in seeds]
-        schedules = [SHAPES[shape](steps)(lr) for lr in lrs]
-        w = np.zeros((len(lrs), len(seeds), FEATURES), np.float32)
+        w = np.zeros((len(lr), len(seeds), FEATURES), np.float32)
         rule.reset()
         for t in range(steps):
             rows = slice(t * SAMPLES, (t + 1) * SAMPLES)
@@ -91,15 +94,15 @@ def linear(kind: str, steps: int) -> Task:
             y = np.stack([p["train"][1][rows] for p in problems])
             error = sigmoid(np.einsum("rsf,sbf->rsb", w, x, optimize=True)) - y
             gradient = np.einsum("rsb,sbf->rsf", error, x, optimize=True) / SAMPLES
-            rates = np.array([s(t) for s in schedules], np.float32)[:, None, None]
-            w = rule.step(w, gradient.astype(np.float32), rates)
+            w = rule.step(w, gradient, lr[:, t, None, None].astype(np.float32))
         columns = [_measured(w[:, s], problem) for s, problem in enumerate(problems)]
         metrics = {name: np.stack([c[name] for c in columns], axis=1) for name in _METRICS}
         meta = {"data": f"{kind} features", "steps": steps, "batch_size": SAMPLES,
                 "optimizer": rule.name, "optimizer_parameters": dict(rule.parameters)}  # fmt: skip
-        return Table(lrs, seeds, metrics, ~np.isfinite(metrics["test_loss"]), meta)
+        lost = ~np.isfinite(metrics["test_loss"])
+        return Table(lr.max(axis=1), seeds, metrics, lost, meta)
 
-    return Task(train)
+    return Task(steps, train)
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:

@@ -1,0 +1,57 @@
+"""Reading the record of lesson 5: what an arm reached, and by how much one leads another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from course_utils import validate
+from course_utils.experiments.intervals import Estimate, estimate
+from course_utils.experiments.table import Table
+from course_utils.lessons.lesson05.comparison import METRICS, ROWS
+
+
+def reached(
+    tables: Mapping[str, Table], arm: str, metric: str = "accuracy", default: bool = False
+) -> np.ndarray:
+    """Return the test result of an arm from each fresh seed, shape (S,).
+
+    Args:
+        tables: a file of the record, such as "05_digits_930.json".
+        arm: such as "Adam, cosine".
+        metric: "accuracy", in percent, or "loss", in nats; rate and second knob were chosen by the
+            same metric on the validation data.
+        default: with PyTorch's rate and knob in place of the best ones.
+
+    Example:
+        >>> cells = {"test_accuracy": [[0.5, 0.7]] * 3}
+        >>> reached({"Adam, cosine": Table([1, 1, 1], [0, 1], cells)}, "Adam, cosine").tolist()
+        [50.0, 70.0]
+    """
+    table = tables[validate.one_of("arm", arm, tables)]
+    row = ROWS.index("default" if default else validate.one_of("metric", metric, METRICS))
+    return table.final(f"test_{metric}")[row] * (100 if metric == "accuracy" else 1)
+
+
+def lead(tables: Mapping[str, Table], arm: str, rival: str, metric: str = "accuracy") -> Estimate:
+    """Return arm minus rival, paired by seed: points of accuracy, or nats of loss.
+
+    >>> cells = {"test_accuracy": [[0.5, 0.7]] * 3}
+    >>> table = Table([1, 1, 1], [0, 1], cells)
+    >>> lead({"Adam": table, "AdamW": table}, "Adam", "AdamW").mean
+    0.0
+    """
+    return estimate(reached(tables, arm, metric) - reached(tables, rival, metric))
+
+
+def in_words(found: Estimate, digits: int = 1) -> str:
+    """Return a difference with its 95 % interval, and whether it is one.
+
+    >>> in_words(Estimate(0.52, 0.1, 0.31, 0.73))
+    '+0.5 [+0.3, +0.7]'
+    >>> in_words(Estimate(0.1, 0.1, -0.11, 0.31), 2)
+    '+0.10 [-0.11, +0.31] not detected'
+    """
+    text = f"{found.mean:+.{digits}f} [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
+    return text + (" not detected" if found.low <= 0 <= found.high else "")
