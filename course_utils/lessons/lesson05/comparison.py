@@ -101,6 +101,7 @@ def compared(
     rules: Iterable[str] = tuple(RULES),
     choosing: Iterable[int] = CHOOSING,
     fresh: Iterable[int] = FRESH,
+    shapes: Iterable[str] = ("constant", "cosine"),
     keep_tuning: bool = False,
 ) -> dict[str, Table]:
     """Return the whole comparison: tables such as "Adam, cosine", with the rows `ROWS`.
@@ -109,6 +110,7 @@ def compared(
         task: what is learned.
         rules: which of `RULES`.
         choosing, fresh: seeds that choose rate and knob, and seeds that judge.
+        shapes: which of `SHAPES`.
         keep_tuning: add the grids, as tables such as "Adam, cosine, β₂ = 0.999".
 
     Example:
@@ -117,10 +119,10 @@ def compared(
         >>> list(tables), tables["gradient descent, cosine"].final("test_loss").shape
         (['gradient descent, constant', 'gradient descent, cosine'], (3, 2))
     """
-    tables, grids = {}, {}
+    tables, grids, shapes = {}, {}, list(shapes)
     for name in rules:
         rule = RULES[name]
-        for shape in SHAPES:
+        for shape in shapes:
             grid = tuned(task, rule, shape, choosing)
             settings = [chosen(grid, metric) for metric in METRICS] + [Setting(*rule.default)]
             tables[f"{name}, {shape}"] = _short(judged(task, rule, shape, settings, fresh))

@@ -20,11 +20,11 @@ _LOOK = {"constant": ("o", "white", views.VERMILLION), "cosine": ("o", views.BLU
 
 
 def levels(
-    tables: Mapping[str, Table], metric: str = "accuracy", default: bool = False
+    tables: Mapping[str, Table], metric: str = "accuracy", settings: str = "loss"
 ) -> dict[str, Estimate]:
     """Return what every arm reached, with its interval; arguments as in `reached`."""
     arms = [f"{rule}, {shape}" for rule in RULES for shape in SHAPES]
-    return {arm: estimate(reached(tables, arm, metric, default)) for arm in arms if arm in tables}
+    return {arm: estimate(reached(tables, arm, metric, settings)) for arm in arms if arm in tables}
 
 
 def comparison_axes(ax: Axes, rules: Sequence[str] = tuple(RULES)) -> dict[str, Artist]:
@@ -49,7 +49,8 @@ def fill_comparison(
     """Move the artists of `comparison_axes` to what was found; return the limits that fit."""
     ends = []
     for shape in SHAPES:
-        rows = [(y, found[f"{rule}, {shape}"]) for y, rule in enumerate(rules)]
+        arms = [(y, f"{rule}, {shape}") for y, rule in enumerate(rules)]
+        rows = [(y, found[arm]) for y, arm in arms if arm in found]
         heights = [y + (0.14 if shape == "cosine" else -0.14) for y, _ in rows]
         artists[shape].set_data([one.mean for _, one in rows], heights)
         bars = [[(one.low, y), (one.high, y)] for y, (_, one) in zip(heights, rows)]

@@ -13,16 +13,16 @@ from course_utils.lessons.lesson05.comparison import METRICS, ROWS
 
 
 def reached(
-    tables: Mapping[str, Table], arm: str, metric: str = "accuracy", default: bool = False
+    tables: Mapping[str, Table], arm: str, metric: str = "accuracy", settings: str = "loss"
 ) -> np.ndarray:
     """Return the test result of an arm from each fresh seed, shape (S,).
 
     Args:
         tables: a file of the record, such as "05_digits_930.json".
         arm: such as "Adam, cosine".
-        metric: "accuracy", in percent, or "loss", in nats; rate and second knob were chosen by the
-            same metric on the validation data.
-        default: with PyTorch's rate and knob in place of the best ones.
+        metric: "accuracy", in percent, or "loss", in nats.
+        settings: what has chosen rate and second knob: the "loss" or the "accuracy" on the
+            validation data, or PyTorch, "default".
 
     Example:
         >>> cells = {"test_accuracy": [[0.5, 0.7]] * 3}
@@ -30,11 +30,18 @@ def reached(
         [50.0, 70.0]
     """
     table = tables[validate.one_of("arm", arm, tables)]
-    row = ROWS.index("default" if default else validate.one_of("metric", metric, METRICS))
-    return table.final(f"test_{metric}")[row] * (100 if metric == "accuracy" else 1)
+    row = ROWS.index(validate.one_of("settings", settings, ROWS))
+    values = table.final(f"test_{validate.one_of('metric', metric, METRICS)}")[row]
+    return values * (100 if metric == "accuracy" else 1)
 
 
-def lead(tables: Mapping[str, Table], arm: str, rival: str, metric: str = "accuracy") -> Estimate:
+def lead(
+    tables: Mapping[str, Table],
+    arm: str,
+    rival: str,
+    metric: str = "accuracy",
+    settings: str = "loss",
+) -> Estimate:
     """Return arm minus rival, paired by seed: points of accuracy, or nats of loss.
 
     >>> cells = {"test_accuracy": [[0.5, 0.7]] * 3}
@@ -42,7 +49,8 @@ def lead(tables: Mapping[str, Table], arm: str, rival: str, metric: str = "accur
     >>> lead({"Adam": table, "AdamW": table}, "Adam", "AdamW").mean
     0.0
     """
-    return estimate(reached(tables, arm, metric) - reached(tables, rival, metric))
+    ours, theirs = (reached(tables, one, metric, settings) for one in (arm, rival))
+    return estimate(ours - theirs)
 
 
 def in_words(found: Estimate, digits: int = 1) -> str:

@@ -6,24 +6,26 @@ import time
 from collections.abc import Callable
 from functools import partial
 from os import PathLike
+from typing import Any
 
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.table import save
-from course_utils.lessons.lesson05.comparison import CHOOSING, FRESH, compared
-from course_utils.lessons.lesson05.rules import RULES
+from course_utils.lessons.lesson05.comparison import CHOOSING, compared
+from course_utils.lessons.lesson05.rules import SHAPES
 from course_utils.lessons.lesson05.tasks import Task, linear, network, teacher
 
 NOISE = 0.2
 _COMMAND = "make records NB=05"
-_FEW = ("gradient descent", "momentum", "Adam")
+_THREE = ("gradient descent", "momentum", "Adam")
+_FOUR = (*_THREE, "AdamW")
 SIZES = {1: 1 / 8, 16: 1.0, 256: 2.0}
 """Batch size -> about how its best rates compare with those of 16."""
 EQUAL_EPOCHS, EQUAL_UPDATES = 8, 248
 
 
-def _compare(make: Callable[[], Task], path: str | PathLike[str], main: bool = False, few: int = 6):
+def _compare(make: Callable[[], Task], path: str | PathLike[str], **options: Any) -> None:
     start = time.perf_counter()
-    tables = compared(make(), RULES, CHOOSING[:few], FRESH, keep_tuning=main)
+    tables = compared(make(), **options)
     save(path, tables, command=_COMMAND, seconds=round(time.perf_counter() - start))
 
 
@@ -37,24 +39,38 @@ def _batch_sizes(path: str | PathLike[str]) -> None:
     for size, scale in SIZES.items():
         for name, steps in (("updates", EQUAL_UPDATES), ("epochs", EQUAL_EPOCHS * (1000 // size))):
             task = network(digits(), steps, size, scale)
-            for arm, table in compared(task, _FEW).items():
+            for arm, table in compared(task, _THREE, shapes=["cosine"]).items():
                 tables[f"{arm}, {size}, equal {name}"] = table
     save(path, tables, command=_COMMAND, seconds=round(time.perf_counter() - start))
 
 
+def _split() -> Task:
+    return network(digits(seed=1), 930)
+
+
+def _noisy_split() -> Task:
+    return network(digits(seed=1).with_label_noise(NOISE, seed=1), 930)
+
+
+_LONG: dict[str, Any] = {"rules": _FOUR, "choosing": CHOOSING[:3]}
+_LINEAR: dict[str, Any] = {"shapes": ("constant", "linear")}
+
 RECORDS: dict[str, Callable[[str | PathLike[str]], None]] = {
-    "05_digits_930.json": partial(_compare, lambda: network(digits(), 930), main=True),
-    "05_noisy_930.json": partial(_compare, lambda: _noisy(930), main=True),
-    "05_rare_400.json": partial(_compare, lambda: linear("rare", 400), main=True),
-    "05_teacher_930.json": partial(_compare, lambda: teacher(930), main=True),
+    "05_digits_930.json": partial(_compare, lambda: network(digits(), 930), keep_tuning=True),
+    "05_noisy_930.json": partial(_compare, lambda: _noisy(930), keep_tuning=True),
+    "05_rare_400.json": partial(
+        _compare, lambda: linear("rare", 400), shapes=tuple(SHAPES), keep_tuning=True
+    ),
+    "05_teacher_930.json": partial(_compare, lambda: teacher(930), keep_tuning=True),
     "05_digits_93.json": partial(_compare, lambda: network(digits(), 93)),
     "05_noisy_93.json": partial(_compare, lambda: _noisy(93)),
-    "05_teacher_93.json": partial(_compare, lambda: teacher(93)),
-    "05_rare_40.json": partial(_compare, lambda: linear("rare", 40)),
-    "05_rare_4000.json": partial(_compare, lambda: linear("rare", 4000)),
-    "05_dense_400.json": partial(_compare, lambda: linear("dense", 400)),
+    "05_dense_400.json": partial(_compare, lambda: linear("dense", 400), **_LINEAR),
     "05_batch_sizes.json": _batch_sizes,
-    "05_split_930.json": partial(_compare, lambda: network(digits(seed=1), 930)),
-    "05_digits_9300.json": partial(_compare, lambda: network(digits(), 9300), few=3),
-    "05_noisy_9300.json": partial(_compare, lambda: _noisy(9300), few=3),
+    "05_split_930.json": partial(_compare, _split),
+    "05_noisy_split_930.json": partial(_compare, _noisy_split),
+    "05_rare_4000.json": partial(_compare, lambda: linear("rare", 4000), **_LINEAR),
+    "05_noisy_9300.json": partial(_compare, lambda: _noisy(9300), **_LONG),
+    "05_digits_9300.json": partial(_compare, lambda: network(digits(), 9300), **_LONG),
+    "05_teacher_93.json": partial(_compare, lambda: teacher(93)),
+    "05_rare_40.json": partial(_compare, lambda: linear("rare", 40), **_LINEAR),
 }

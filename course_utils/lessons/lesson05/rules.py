@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from course_utils.optimizers import Adagrad, Adam, AdamW, GradientDescent, Optimizer, RMSprop
-from course_utils.schedules import Schedule, constant, cosine
+from course_utils.schedules import Schedule, constant, cosine, inverse_sqrt, polynomial
 
 
 @dataclass(frozen=True)
@@ -68,5 +68,7 @@ PLAIN = ("gradient descent", "momentum", "Nesterov")
 SHAPES: dict[str, Callable[[float, int], Schedule]] = {
     "constant": lambda lr, steps: constant(lr),
     "cosine": cosine,
+    "linear": lambda lr, steps: polynomial(lr, steps, end_lr=0.0),
+    "1/√t": lambda lr, steps: inverse_sqrt(lr),
 }
-"""Name -> schedule of a peak and a number of updates; the cosine ends at 0."""
+"""Name -> schedule of a peak and a number of updates; cosine and linear end at 0."""
