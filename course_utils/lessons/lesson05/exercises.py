@@ -174,3 +174,102 @@ state_of_adam = question(
     solution=602_132,
     explanation="33 280 + 262 656 + 5 130 = 301 066 parameters, times two.",
 )
+
+
+def _rule_and_schedule(answer, client: str) -> tuple[Optimizer, Schedule]:
+    expect(isinstance(answer, dict) and client in answer, f'give a dict with the key "{client}".')
+    why = f'"{client}" needs a pair (rule, rate or schedule), such as (Adam(), 0.01).'
+    rule, rate = pair(answer[client], why)
+    expect(isinstance(rule, Optimizer), why)
+    return rule, as_schedule(rate)
+
+
+def _grade_choose_and_defend(answer):
+    stubs = list(answer.values()) if isinstance(answer, dict) else []
+    if stubs and all(v is ... or (isinstance(v, tuple) and ... in v) for v in stubs):
+        raise NotAttempted
+    rule, schedule = _rule_and_schedule(answer, "rare")
+    excess = linear("rare", 400).train(rule, [schedule], range(4)).mean("test_loss")[0]
+    expect(
+        excess <= 0.075,
+        f'"rare": {rule.name} ends {excess:.4f} nats above the best possible; 0.075 is asked for.',
+    )
+    rule, schedule = _rule_and_schedule(answer, "short")
+    reached = network(digits(), 93).train(rule, [schedule], range(4))
+    accuracy = reached.mean("validation_accuracy")[0]
+    expect(
+        accuracy >= 0.94,
+        f'"short": {rule.name} is at {accuracy:.2%} after 93 updates; 94% is asked for.',
+    )
+    rule, schedule = _rule_and_schedule(answer, "careless")
+    scaled = [_times(schedule, factor) for factor in (0.25, 1.0, 4.0)]
+    worst = network(digits(), 310, 32).train(rule, scaled, range(4)).mean("validation_accuracy")
+    expect(
+        worst.min() >= 0.945,
+        f'"careless": at a quarter or at four times your rate {rule.name} falls to '
+        f"{worst.min():.2%}; 94.5% is asked for.",
+    )
+    return "All three defended by runs, and by three different families of rules, most likely."
+
+
+def _times(schedule: Schedule, factor: float) -> Schedule:
+    return custom(lambda t: factor * schedule(t), vectorized=True)
+
+
+choose_and_defend = question(
+    "choose_and_defend",
+    "Choose a rule and a rate or schedule for three clients, and defend them by runs.",
+    _grade_choose_and_defend,
+    hints=(
+        '"rare": section 5.3. "short": section 5.2 says who leads after 93 updates, with a decay.',
+        '"careless": which rules lose little at a rate four times too large (5.8)? Take the middle '
+        "of the good rates, on a logarithmic axis.",
+    ),
+    solution={
+        "rare": (Adagrad(), 0.8),
+        "short": (GradientDescent(momentum=0.8), cosine(0.4, 93)),
+        "careless": (Adam(), 0.012),
+    },
+    explanation="Rare features want rates of their own; a short run wants momentum and a decay; "
+    "who cannot tune wants a rule without a cliff.",
+)
+
+
+# ------------------------------------------------------------------------------- predictions
+
+
+what_decay_does = question(
+    "what_decay_does",
+    'Both with a cosine, and tuned anew: momentum\'s lead "grows", "stays", "shrinks", "turns"?',
+    grade_choice(
+        "shrinks",
+        {
+            "grows": "then the decay would have to help momentum more. Who has more noise to lose "
+            "at the end of a constant rate?",
+            "stays": "that would be so if the decay gave the same to both. Look at the two rows.",
+            "shrinks": "Most of what looked like a property of the rule was the missing decay.",
+            "turns": "the decay helps Adam much, but does it put Adam ahead?",
+        },
+    ),
+    hints=("At a constant rate, each step of Adam has about the length η, to the very end.",),
+    solution="shrinks",
+    explanation="From 1.2 points to 0.2: here the decay helps Adam and adds nothing to momentum.",
+)
+
+
+rare_features = question(
+    "rare_features",
+    'Everybody at its best, decays included: who ends lowest, "plain", "adaptive", or "neither"?',
+    grade_choice(
+        "adaptive",
+        {
+            "plain": "one rate for the common and the rare feature: one of them is badly served.",
+            "adaptive": "Here rates of their own are worth something that no schedule replaces.",
+            "neither": "so it was on digits. But remember lesson 4: what rate does a weight "
+            "want that is seen in one of a hundred examples?",
+        },
+    ),
+    hints=("Which of the two directions, over weights or over time, is at stake here?",),
+    solution="adaptive",
+    explanation="Adagrad, RMSprop and Adam end about a sixth below the best plain rule.",
+)

@@ -17,7 +17,6 @@ from course_utils.lessons.lesson05.figures import (
     fill_comparison,
     levels,
 )
-from course_utils.lessons.lesson05.rules import RULES
 from course_utils.views.controls import menu
 from course_utils.views.explorer import Explorer, Task
 
@@ -34,7 +33,8 @@ FILES = {
     "rare features, 400 updates": "05_rare_400.json",
     "rare features, 4000 updates": "05_rare_4000.json",
     "dense features, 400 updates": "05_dense_400.json",
-    "other split of the digits, 930 updates": "05_split_930.json",
+    "digits, other split, 930 updates": "05_split_930.json",
+    "noisy digits, other split, 930 updates": "05_noisy_split_930.json",
 }
 """What the menu offers -> its file in notebooks/results."""
 SETTINGS = {
@@ -58,9 +58,8 @@ def record(folder: str = "results", start: str = "digits, 930 updates") -> Explo
     """
     path = validate.path("folder", folder)
     validate.one_of("start", start, FILES)
-    rules = tuple(RULES)
     figure, ax = views.subplots(size=(10, 4.8))
-    artists = comparison_axes(ax, rules)
+    artists = comparison_axes(ax)
     artists["title"] = ax.set_title(start, loc="left")
 
     def compute(task: str, metric: str, settings: str) -> dict[str, Any]:
@@ -69,15 +68,15 @@ def record(folder: str = "results", start: str = "digits, 930 updates") -> Explo
 
     def draw(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
         found, metric = data["levels"], data["metric"]
-        ax.set_xlim(*fill_comparison(artists, found, rules))
+        ax.set_xlim(*fill_comparison(artists, found))
         ax.set_xlabel(AXIS[metric])
         artists["title"].set_text(f"{data['task']}; {data['settings']}")
-        first = best(found, metric)
-        unit = " %" if metric == "accuracy" else " nats"
+        shape, rule = best(found, metric)
+        first, unit = found[shape][rule], " %" if metric == "accuracy" else " nats"
         return (
-            f"{data['task']}, {data['settings']}: the best mean has {first}, "
-            f"{found[first].mean:.3g}{unit} (95 % interval {found[first].low:.3g} to "
-            f"{found[first].high:.3g})."
+            f"{data['task']}, {data['settings']}: the best mean has {rule}, {shape}: "
+            f"{first.mean:.3g}{unit} (95 % interval {first.low:.3g} to {first.high:.3g}). "
+            f"Decayed means: {list(found)[1]} to zero."
         )
 
     return Explorer(
@@ -94,18 +93,20 @@ def record(folder: str = "results", start: str = "digits, 930 updates") -> Explo
     )
 
 
-def best(found: Mapping[str, Any], metric: str) -> str:
-    """Return the arm with the best mean."""
+def best(found: Mapping[str, Mapping[str, Any]], metric: str) -> tuple[str, str]:
+    """Return shape and rule with the best mean."""
     sign = -1 if metric == "accuracy" else 1
-    return min(found, key=lambda arm: sign * found[arm].mean)
+    arms = [(shape, rule) for shape, ones in found.items() for rule in ones]
+    return min(arms, key=lambda arm: sign * found[arm[0]][arm[1]].mean)
 
 
 _TASK = (
-    "Everyone at its own best: find a comparison that an arm at a constant rate wins outright (its "
-    "mean is the best of all)."
+    "Everybody at its own best, judged by loss: find a task on which a rule at a constant rate has "
+    "the best mean of all. Which rule is it, and what does its rate do?"
 )
 
 
 def _reached(data: Mapping[str, Any]) -> bool:
-    first = best(data["levels"], data["metric"])
-    return data["settings"] != "PyTorch's defaults" and first.endswith("constant")
+    shape, _ = best(data["levels"], data["metric"])
+    mine = data["settings"] != "PyTorch's defaults" and data["metric"] == "loss"
+    return mine and shape == "constant"

@@ -1,8 +1,8 @@
-"""The figure of lesson 5: rules below each other, a constant rate and a cosine side by side."""
+"""The figure of lesson 5: rules below each other, each with one mark per shape of its rate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -13,52 +13,67 @@ from course_utils import views
 from course_utils.experiments.intervals import Estimate, estimate
 from course_utils.experiments.table import Table
 from course_utils.lessons.lesson05.reading import reached
-from course_utils.lessons.lesson05.rules import RULES, SHAPES
+from course_utils.lessons.lesson05.rules import RULES
 
 AXIS = {"accuracy": "test accuracy (%)", "loss": "test loss (nats)"}
-_LOOK = {"constant": ("o", "white", views.VERMILLION), "cosine": ("o", views.BLUE, views.BLUE)}
+CONSTANT, DECAYED = "constant", ("cosine", "linear")
 
 
 def levels(
     tables: Mapping[str, Table], metric: str = "accuracy", settings: str = "loss"
-) -> dict[str, Estimate]:
-    """Return what every arm reached, with its interval; arguments as in `reached`."""
-    arms = [f"{rule}, {shape}" for rule in RULES for shape in SHAPES]
-    return {arm: estimate(reached(tables, arm, metric, settings)) for arm in arms if arm in tables}
+) -> dict[str, dict[str, Estimate]]:
+    """Return what each rule reached, constant and decayed: {"constant": {rule: estimate}, ...}.
+
+    Args:
+        tables: a file of the record. Decayed means with a cosine; where a file has a line, with it.
+        metric, settings: as in `reached`.
+    """
+    decay = next(d for d in reversed(DECAYED) if any(arm.endswith(f", {d}") for arm in tables))
+    return {
+        shape: {
+            rule: estimate(reached(tables, f"{rule}, {shape}", metric, settings))
+            for rule in RULES
+            if f"{rule}, {shape}" in tables
+        }
+        for shape in (CONSTANT, decay)
+    }
 
 
 def comparison_axes(ax: Axes, rules: Sequence[str] = tuple(RULES)) -> dict[str, Artist]:
-    """Draw the empty figure; return its artists, two for each shape: points and intervals.
+    """Draw the empty figure; return its artists: points and intervals, constant and decayed.
 
     >>> sorted(comparison_axes(views.subplots()[1]))[:2]
     ['constant', 'constant intervals']
     """
     artists: dict[str, Artist] = {}
-    for shape, (marker, fill, edge) in _LOOK.items():
+    for shape, fill, edge in (
+        (CONSTANT, "white", views.VERMILLION),
+        ("decayed", views.BLUE, views.BLUE),
+    ):
         bars = ax.add_collection(LineCollection([], colors=edge, linewidths=2.2))
-        (points,) = ax.plot([], [], marker, ms=9, mfc=fill, mec=edge, mew=2, label=shape)
+        (points,) = ax.plot([], [], "o", ms=9, mfc=fill, mec=edge, mew=2, label=shape)
         artists |= {shape: points, f"{shape} intervals": bars}
     ax.set(yticks=range(len(rules)), yticklabels=list(rules), ylim=(len(rules) - 0.4, -0.6))
-    ax.legend(loc="lower left")
+    ax.legend(loc="best")
     return artists
 
 
 def fill_comparison(
-    artists: Mapping[str, Artist], found: Mapping[str, Estimate], rules: Iterable[str]
+    artists: Mapping[str, Artist],
+    found: Mapping[str, Mapping[str, Estimate]],
+    rules: Sequence[str] = tuple(RULES),
 ) -> tuple[float, float]:
     """Move the artists of `comparison_axes` to what was found; return the limits that fit."""
     ends = []
-    for shape in SHAPES:
-        arms = [(y, f"{rule}, {shape}") for y, rule in enumerate(rules)]
-        rows = [(y, found[arm]) for y, arm in arms if arm in found]
-        heights = [y + (0.14 if shape == "cosine" else -0.14) for y, _ in rows]
-        artists[shape].set_data([one.mean for _, one in rows], heights)
-        bars = [[(one.low, y), (one.high, y)] for y, (_, one) in zip(heights, rows)]
-        artists[f"{shape} intervals"].set_segments(bars)
-        ends += [end for _, one in rows for end in (one.low, one.high, one.mean)]
-    low, high = np.min(np.nan_to_num(ends, neginf=0)), np.max(np.nan_to_num(ends, posinf=0))
-    room = 0.06 * (high - low) + 1e-9
-    return float(low - room), float(high + room)
+    for shape, ones in found.items():
+        name, shift = (CONSTANT, -0.14) if shape == CONSTANT else ("decayed", 0.14)
+        rows = [(y + shift, ones[rule]) for y, rule in enumerate(rules) if rule in ones]
+        artists[name].set_data([one.mean for _, one in rows], [y for y, _ in rows])
+        bars = [[(one.low, y), (one.high, y)] for y, one in rows]
+        artists[f"{name} intervals"].set_segments(bars)
+        ends += [end for _, one in rows for end in (one.low, one.high)]
+    room = 0.06 * (max(ends) - min(ends)) + 1e-9
+    return float(np.min(ends) - room), float(np.max(ends) + room)
 
 
 def draw_comparison(
@@ -67,7 +82,7 @@ def draw_comparison(
     metric: str = "accuracy",
     rules: Sequence[str] = tuple(RULES),
 ) -> Axes:
-    """Draw what each rule reached at a constant rate and with a cosine: mean and 95 % interval.
+    """Draw what each rule reached at a constant rate and decayed: mean and 95 % interval.
 
     Args:
         ax: where to draw.

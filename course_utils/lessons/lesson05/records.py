@@ -33,13 +33,13 @@ def _noisy(steps: int) -> Task:
     return network(digits().with_label_noise(NOISE), steps)
 
 
-def _batch_sizes(path: str | PathLike[str]) -> None:
+def _batch_sizes(path: str | PathLike[str], shape: str = "cosine") -> None:
     """Three rules at three sizes; tables such as "Adam, cosine, 16, equal epochs"."""
     start, tables = time.perf_counter(), {}
     for size, scale in SIZES.items():
         for name, steps in (("updates", EQUAL_UPDATES), ("epochs", EQUAL_EPOCHS * (1000 // size))):
             task = network(digits(), steps, size, scale)
-            for arm, table in compared(task, _THREE, shapes=["cosine"]).items():
+            for arm, table in compared(task, _THREE, shapes=[shape]).items():
                 tables[f"{arm}, {size}, equal {name}"] = table
     save(path, tables, command=_COMMAND, seconds=round(time.perf_counter() - start))
 
@@ -68,9 +68,10 @@ RECORDS: dict[str, Callable[[str | PathLike[str]], None]] = {
     "05_batch_sizes.json": _batch_sizes,
     "05_split_930.json": partial(_compare, _split),
     "05_noisy_split_930.json": partial(_compare, _noisy_split),
+    "05_batch_sizes_constant.json": partial(_batch_sizes, shape="constant"),
+    "05_teacher_93.json": partial(_compare, lambda: teacher(93)),
+    "05_rare_40.json": partial(_compare, lambda: linear("rare", 40), **_LINEAR),
     "05_rare_4000.json": partial(_compare, lambda: linear("rare", 4000), **_LINEAR),
     "05_noisy_9300.json": partial(_compare, lambda: _noisy(9300), **_LONG),
     "05_digits_9300.json": partial(_compare, lambda: network(digits(), 9300), **_LONG),
-    "05_teacher_93.json": partial(_compare, lambda: teacher(93)),
-    "05_rare_40.json": partial(_compare, lambda: linear("rare", 40), **_LINEAR),
 }
