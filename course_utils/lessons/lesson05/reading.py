@@ -63,3 +63,31 @@ def in_words(found: Estimate, digits: int = 1) -> str:
     """
     text = f"{found.mean:+.{digits}f} [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
     return text + (" not detected" if found.low <= 0 <= found.high else "")
+
+
+def off_by(tables: Mapping[str, Table], arm: str, factor: float) -> np.ndarray:
+    """Return what an arm loses at `factor` times its best rate, shape (S,).
+
+    Points of validation accuracy, on the seeds that chose rate and knob; NaN where that rate was
+    not tried, all of it where a run diverged.
+
+    Args:
+        tables: a file of the record that has its grids.
+        arm: such as "Adam, cosine".
+        factor: a power of 2.
+
+    Example:
+        >>> meta = {"knob": "", "values": [0, 0, 0]}
+        >>> judged = Table([1, 1, 1], [0], {"test_loss": [[1]] * 3}, meta=meta)
+        >>> grid = Table([1, 4], [7], {"validation_accuracy": [[0.9], [0.5]]})
+        >>> off_by({"SGD": judged, "SGD, tuning": grid}, "SGD", 4).tolist()
+        [-40.0]
+    """
+    judged, row = tables[arm], ROWS.index("loss")
+    knob, value = judged.meta["knob"], judged.meta["values"][row]
+    grid = tables[f"{arm}, tuning" + f", {knob} = {value:g}" * bool(knob)]
+    best, other = grid.nearest(judged.lrs[row]), grid.nearest(factor * judged.lrs[row])
+    if abs(np.log2(grid.lrs[other] / (factor * judged.lrs[row]))) > 0.1:
+        return np.full(len(grid.seeds), np.nan)
+    accuracy = 100 * np.nan_to_num(grid.final("validation_accuracy"))
+    return accuracy[other] - accuracy[best]
