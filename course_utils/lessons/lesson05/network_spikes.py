@@ -11,7 +11,7 @@ from torch import nn
 
 from course_utils.experiments.datasets import Data, digits
 from course_utils.experiments.diagnostics import Sharpness, sharpness
-from course_utils.experiments.files import rounded, save_runs
+from course_utils.experiments.files import rounded
 from course_utils.experiments.models import mlp
 from course_utils.experiments.table import Table, save
 from course_utils.experiments.training import train
@@ -19,8 +19,11 @@ from course_utils.lessons.lesson05.spikes import loss_spikes, threshold
 from course_utils.run import Run
 
 COMMAND = "make records NB=05"
-RATES, SEEDS, SHOWN = (0.005, 0.01, 0.02), range(16), 8
-STEPS, EVERY, START = 600, 4, 20
+RATES, SEEDS = (0.005, 0.01, 0.02), range(8)
+STEPS, EVERY, KEPT = 600, 4, 20
+"""The updates; the meter is read after every fourth, and kept after every twentieth."""
+START = 20
+"""Spikes and crossings count from here."""
 
 
 class Stretched(nn.Module):
@@ -115,29 +118,32 @@ def watch(seed: int, lr: float, steps: int = STEPS, every: int = EVERY) -> Run:
 
 
 def summary(run: Run, limit: float) -> dict[str, float]:
-    """Return when the meter crossed and the loss spiked (the run's length: never), and its height.
+    """Return when the meter crossed and the loss spiked (the run's length: never), and the meter.
 
     Example:
-        >>> run = Run([0.1] * 60, [1.0] * 50 + [4.0] * 10, [0.0] * 60, 4.0,
-        ...           metrics={"step": [0, 40], "meter": [1.0, 40.0]})
+        >>> run = Run(
+        ...     [0.1] * 60,
+        ...     [1.0] * 50 + [4.0] * 10,
+        ...     [0.0] * 60,
+        ...     4.0,
+        ...     metrics={"step": [0, 40], "meter": [1.0, 40.0]},
+        ... )
         >>> summary(run, 38.0)
-        {'crossed': 40.0, 'spiked': 50.0, 'spikes': 1.0, 'highest': 40.0, 'at the end': 40.0}
+        {'crossed': 40.0, 'spiked': 50.0, 'spikes': 1.0, 'meter 40': 40.0}
     """
     steps, meter = run.metrics["step"], np.nan_to_num(run.metrics["meter"])
-    late = steps >= START
-    above = steps[late & (meter > limit)]
+    above = steps[(steps >= START) & (meter > limit)]
     at = np.flatnonzero(loss_spikes(run.loss, START))
-    return {
+    found = {
         "crossed": float(above[0]) if len(above) else float(run.steps),
         "spiked": float(at[0]) if len(at) else float(run.steps),
         "spikes": float(len(at)),
-        "highest": float(meter[late].max()),
-        "at the end": float(np.median(meter[steps > run.steps / 2])),
     }
+    return found | {f"meter {s}": float(m) for s, m in zip(steps, meter) if s and s % KEPT == 0}
 
 
 def record(path: str | PathLike[str]) -> None:
-    """Write the summaries of all rates and seeds, as a table."""
+    """Write the summaries of all rates and seeds as a table."""
     start, found = time.perf_counter(), {}
     for lr in RATES:
         for seed in SEEDS:
@@ -148,18 +154,3 @@ def record(path: str | PathLike[str]) -> None:
     meta = {"network": "64-32-10 tanh", "data": "200 digits", "steps": STEPS, "optimizer": "Adam"}
     table = Table(RATES, SEEDS, metrics, meta=meta)
     save(path, {"Adam": table}, command=COMMAND, seconds=round(time.perf_counter() - start))
-
-
-def record_curves(path: str | PathLike[str]) -> None:
-    """Write loss and meter at each rate, the first eight seeds side by side in one run."""
-    start, runs = time.perf_counter(), {}
-    for lr in RATES:
-        each = [watch(seed, lr) for seed in range(SHOWN)]
-        columns = [np.stack(c, axis=1) for c in zip(*((r.loss, r.grad_norm) for r in each))]
-        loss, norm = (np.array(rounded(c, 3), float) for c in columns)
-        meter = rounded(np.stack([r.metrics["meter"] for r in each], axis=1), 3)
-        metrics = {"step": each[0].metrics["step"], "meter": np.array(meter, float)}
-        final = [r.final_loss for r in each]
-        meta = {"seeds": list(range(SHOWN)), "steps": STEPS, "optimizer": "Adam"}
-        runs[f"rate {lr}"] = Run(each[0].lr, loss, norm, final, metrics=metrics, meta=meta)
-    save_runs(path, runs, command=COMMAND, seconds=round(time.perf_counter() - start))
