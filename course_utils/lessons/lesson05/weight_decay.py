@@ -10,6 +10,7 @@ another name: :math:`\lambda' = \eta_{max} \lambda`.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from os import PathLike
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ COMMAND = "make records NB=05"
 CHOOSE, JUDGE = range(8), range(100, 116)
 """The seeds that choose a decay, by validation loss, and the fresh ones that judge the choice."""
 
-METRICS = ("validation_loss", "test_loss", "test_accuracy", "train_accuracy")
+KEPT = {"choose": ("validation_loss",), "judge": ("test_loss", "test_accuracy", "train_accuracy")}
 
 
 class Rule(NamedTuple):
@@ -116,8 +117,77 @@ def record(path: str | PathLike[str]) -> None:
             part = "choose" if seeds is CHOOSE else "judge"
             for decay in RULES[rule].decays:
                 run = trained(rule, RULES[rule].lrs, decay, seeds, steps, shape)
-                metrics = {m: np.array(rounded(run.final(m), 3), float) for m in METRICS}
+                metrics = {m: np.array(rounded(run.final(m), 3), float) for m in KEPT[part]}
                 meta = run.meta | {"schedule": shape, "weight_decay": float(decay)}
                 table = Table(run.lrs, run.seeds, metrics, run.diverged, meta)
                 tables[name(rule, shape, steps, part, decay)] = table
         save(path, tables, command=COMMAND, seconds=round(time.perf_counter() - start))
+
+
+def measured(
+    tables: Mapping[str, Table], what: tuple[str, str, int], part: str, metric: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Collect one metric of a rule from its tables.
+
+    Args:
+        tables: as `record` writes them.
+        what: rule, schedule and updates, such as ("AdamW", "linear", 1500).
+        part: "choose" or "judge".
+        metric: a metric of these tables.
+
+    Returns:
+        The decays (D,), the rates (R,) and the metric (D, R, S).
+
+    Example:
+        >>> table = Table([0.1], [0], {"test_loss": [[0.5]]})
+        >>> measured({name("L2", "linear", 9, "judge", 0.25): table}, ("L2", "linear", 9), "judge",
+        ...          "test_loss")
+        (array([0.25]), array([0.1]), array([[[0.5]]]))
+    """
+    start = name(*what, part, 0)[:-1]
+    found = {float(key.removeprefix(start)): t for key, t in tables.items() if key.startswith(start)}
+    if not found:
+        raise ValueError(f"what must be recorded, one of {RECORDED}, got {what!r}, {part!r}")
+    decays = sorted(found)
+    return (
+        np.array(decays),
+        found[decays[0]].lrs,
+        np.stack([found[decay].final(metric) for decay in decays]),
+    )
+
+
+def price(
+    tables: Mapping[str, Table], what: tuple[str, str, int], metric: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Compare, on fresh seeds, two ways to go from the middle rate to the others.
+
+    The decay is tuned at the middle rate, by validation loss. Then it is kept, or it is changed so
+    that rate × decay is kept.
+
+    Args:
+        tables, what: as in `measured`.
+        metric: "test_loss" or "test_accuracy".
+
+    Returns:
+        The metric with the decay kept, and with rate × decay kept, each (R, S).
+
+    Example:
+        >>> tables = {}
+        >>> for part, metric in (("choose", "validation_loss"), ("judge", "test_loss")):
+        ...     for decay, loss in ((0.25, 2.0), (0.5, 1.0), (1.0, 3.0)):
+        ...         cells = [[loss], [loss], [loss]]
+        ...         table = Table([0.1, 0.2, 0.4], [0], {metric: cells})
+        ...         tables[name("L2", "linear", 9, part, decay)] = table
+        >>> kept, product = price(tables, ("L2", "linear", 9), "test_loss")
+        >>> kept[:, 0].tolist(), product[:, 0].tolist()
+        ([1.0, 1.0, 1.0], [3.0, 1.0, 2.0])
+    """
+    _, lrs, choice = measured(tables, what, "choose", "validation_loss")
+    decays, _, values = measured(tables, what, "judge", metric)
+    middle = len(lrs) // 2
+    tuned = int(np.nan_to_num(choice[:, middle].mean(axis=-1), nan=np.inf).argmin())
+    wanted = decays[tuned] * lrs[middle] / lrs  # a grid point: both grids rise by factors of two
+    rows = [int(np.abs(decays - decay).argmin()) for decay in wanted]
+    if not np.allclose(decays[rows], wanted, rtol=1e-6):
+        raise ValueError(f"decays of {what!r} must reach from {wanted[-1]:g} to {wanted[0]:g}")
+    return values[tuned], np.stack([values[row, i] for i, row in enumerate(rows)])

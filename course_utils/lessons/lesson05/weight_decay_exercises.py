@@ -1,4 +1,4 @@
-"""Questions of lesson 5 on loss spikes and weight decay."""
+"""The exercise of lesson 5 on weight decay and schedules."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from course_utils.course.exercises import (
     call,
     expect,
     expect_none_of,
-    grade_choice,
-    grade_number,
     number,
 )
 from course_utils.optimizers import AdamW
@@ -20,53 +18,6 @@ from course_utils.schedule import Schedule
 from course_utils.schedules import constant, cosine, polynomial, warmup_stable_decay
 
 question = Lesson(5).question
-
-spike_threshold = question(
-    "spike_threshold",
-    "At which value of rate/σ × curvature does Adam with β1 = 0.5 become unstable?",
-    grade_number(
-        6,
-        mistakes={
-            2: "2 is the limit without an averaged direction, β1 = 0.",
-            38: "38 belongs to β1 = 0.9.",
-            3: "2(1+β) is the heavy ball's limit. Adam's average has a factor 1−β more.",
-            4: "2/(1−β): and the factor 1+β?",
-            2 / 3: "you have numerator and denominator exchanged.",
-        },
-        otherwise="put β1 = 0.5 into 2(1+β1)/(1−β1).",
-        right="2 · 1.5 / 0.5 = 6. The spike begins when the meter is between 6 and 7.",
-        near=1e-3,
-        rtol=1e-3,
-    ),
-    hints=(
-        "The threshold is 2 for β1 = 0 and 38 for β1 = 0.9.",
-        "The heavy ball is stable up to 2(1+β)/λ; Adam's m is (1−β) times its velocity.",
-    ),
-    solution=6,
-    explanation="2(1+β1)/(1−β1) with β1 = 0.5.",
-)
-
-decay_and_rate = question(
-    "decay_and_rate",
-    'AdamW, rate four times as large. The best λ, by test loss: "a quarter", "the same", "four '
-    'times"?',
-    grade_choice(
-        "the same",
-        {
-            "a quarter": "then rate × λ stays, and so does the time in which a weight is "
-            "forgotten. But these networks run long enough to memorize: what limits them?",
-            "the same": "The gradient's pull is multiplied by the rate as well: λ is what the two "
-            "balance at.",
-            "four times": "a longer step already shrinks more, by rate × λ.",
-        },
-    ),
-    hints=(
-        "One update moves a weight by rate × (direction + λ · weight).",
-        "A weight is at rest where direction = −λ · weight. Where is the rate in this?",
-    ),
-    solution="the same",
-    explanation="In loss, on 200 noisy digits for 1500 updates: 1/4 at the rates 1/256 to 1/64.",
-)
 
 
 def same_decay(decay: float, old: Schedule, new: Schedule, steps: int) -> float:
@@ -95,7 +46,7 @@ def _left(decay: float, schedule: Schedule, steps: int) -> float:
     return float(w[0])
 
 
-def _grade_same_decay(answer):
+def _grade_weight_left(answer):
     for decay, old, new, steps in _CASES:
         value = number(call(answer, decay, old, new, steps))
         areas = [schedule(np.arange(steps)).sum() for schedule in (old, new)]
@@ -122,10 +73,10 @@ def _grade_same_decay(answer):
     return "Run by AdamW itself: the same share is left. λ × area is the number to keep."
 
 
-equal_decay = question(
-    "equal_decay",
+weight_left = question(
+    "weight_left",
     "Write the λ with which a new schedule leaves the same share of a weight as the old one.",
-    _grade_same_decay,
+    _grade_weight_left,
     hints=(
         "Each update leaves 1 − η_t λ of a weight; many small ones leave exp(−λ Σ η_t).",
         "λ Σ η_t must stay the same. t = np.arange(steps); old(t) has all rates.",

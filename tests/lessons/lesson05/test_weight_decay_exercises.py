@@ -1,10 +1,11 @@
-"""The questions on loss spikes and weight decay."""
+"""The predictions on loss spikes and weight decay, and the exercise on the latter."""
 
 import numpy as np
 import pytest
 from exercise_table import check_lesson
 
-from course_utils.lessons.lesson05 import mechanism_exercises as ex
+from course_utils.lessons.lesson05 import spike_predictions
+from course_utils.lessons.lesson05 import weight_decay_exercises as ex
 
 
 def areas(old, new, steps):
@@ -35,10 +36,12 @@ def off_by(percent):
     return learner
 
 
-WRONG = {
+PREDICTIONS = {
     "spike_threshold": {2: "β1 = 0", 38: "0.9", 3: "heavy ball", 4: "1+β", 2 / 3: "exchanged"},
     "decay_and_rate": {"a quarter": "memorize", "four times": "already", 4: "one of"},
-    "equal_decay": {
+}
+EXERCISES = {
+    "weight_left": {
         (lambda decay, old, new, steps: decay): "areas",
         from_peaks: "peaks",
         upside_down: "upside down",
@@ -49,13 +52,19 @@ WRONG = {
         0.0556: "function",
     },
 }
-NEAR = {"equal_decay": [off_by(2), off_by(-2)], "spike_threshold": [6.1, 5.9]}
+NEAR = {"weight_left": [off_by(2), off_by(-2)], "spike_threshold": [6.1, 5.9]}
 
 
-@pytest.mark.parametrize("name", [*WRONG, None])
-def test_question(name):
-    wrong = WRONG if name is None else WRONG[name]
-    check_lesson(ex, name, wrong, NEAR.get(name, ()))
+@pytest.mark.parametrize(
+    ("module", "name", "wrong"),
+    [
+        (module, name, table if name is None else table[name])
+        for module, table in ((spike_predictions, PREDICTIONS), (ex, EXERCISES))
+        for name in (*table, None)
+    ],
+)
+def test_question(module, name, wrong):
+    check_lesson(module, name, wrong, NEAR.get(name, ()))
 
 
 def test_the_exact_product_is_accepted_as_well():
@@ -68,4 +77,4 @@ def test_the_exact_product_is_accepted_as_well():
             low, high = (middle, high) if np.log1p(-middle * new(t)).sum() > left else (low, middle)
         return low
 
-    assert ex.equal_decay.check(exact).status == "correct"
+    assert ex.weight_left.check(exact).status == "correct"
