@@ -148,7 +148,7 @@ audit: install ## which conclusions fall on other seeds? (NB=03 for one, SHIFTS=
 contracts: install ## what each lesson promises in the guide, and its minutes
 	@$(PY) tools/contracts.py
 
-records: install ## make the recorded files of a lesson again: NB=05, ARGS=05_sparse.json for one
+records: install ## make the recorded files of a lesson again: NB=05, ARGS=05_rare_400.json for one
 	@$(PY) tools/records.py $(NB) $(ARGS)
 
 cifar100: install ## train lesson 6's networks on CIFAR-100: hours, can be stopped (ARGS=--dry-run)

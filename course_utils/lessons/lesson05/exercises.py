@@ -10,6 +10,7 @@ from course_utils.course.exercises import (
     Lesson,
     NotAttempted,
     call,
+    choice,
     expect,
     grade_choice,
     grade_number,
@@ -17,7 +18,10 @@ from course_utils.course.exercises import (
     pair,
 )
 from course_utils.experiments.datasets import digits
+from course_utils.lessons.lesson05.spike_predictions import decay_and_rate as decay_and_rate
+from course_utils.lessons.lesson05.spike_predictions import spike_threshold as spike_threshold
 from course_utils.lessons.lesson05.tasks import linear, network
+from course_utils.lessons.lesson05.weight_decay_exercises import weight_left as weight_left
 from course_utils.optimizers import Adagrad, Adam, GradientDescent, Optimizer
 from course_utils.schedules import Schedule, as_schedule, cosine, custom
 
@@ -254,6 +258,39 @@ what_decay_does = question(
     hints=("At a constant rate, each step of Adam has about the length η, to the very end.",),
     solution="shrinks",
     explanation="From 1.2 points to 0.2: here the decay helps Adam and adds nothing to momentum.",
+)
+
+
+def _grade_where_it_turns(answer):
+    why = 'give a pair such as ("Adam", "Adam"): who leads at constant rates, and with a cosine.'
+    rules = ("Adam", "gradient descent")
+    fixed, falling = (choice(one, rules) for one in pair(answer, why))
+    expect(
+        (fixed, falling) != ("gradient descent", "Adam"),
+        "it is just the other way round: who gains more by a decay where the noise is largest?",
+    )
+    expect(
+        fixed == "Adam",
+        "at constant rates, one image at a time, 248 updates: plain descent has to choose a tiny "
+        "rate for all weights, and does not get far.",
+    )
+    expect(
+        falling == "gradient descent",
+        "with a cosine plain descent can start at a large rate. It gains 18 points by it.",
+    )
+    return "One record, two orders: the decay is part of the budget's story."
+
+
+where_it_turns = question(
+    "where_it_turns",
+    "Batches of one, 248 updates: who leads at constant rates, and who with a cosine for both?",
+    _grade_where_it_turns,
+    hints=(
+        "With one image per update the gradients are mostly noise.",
+        "What allows a large rate at the start, and removes the noise at the end?",
+    ),
+    solution=("Adam", "gradient descent"),
+    explanation="Adam by 17 points at constant rates; with a cosine gradient descent by 5.",
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.table import save
+from course_utils.lessons.lesson05 import mechanism_records
 from course_utils.lessons.lesson05.comparison import CHOOSING, compared
 from course_utils.lessons.lesson05.rules import SHAPES
 from course_utils.lessons.lesson05.tasks import Task, linear, network, teacher
@@ -69,6 +70,7 @@ RECORDS: dict[str, Callable[[str | PathLike[str]], None]] = {
     "05_split_930.json": partial(_compare, _split),
     "05_noisy_split_930.json": partial(_compare, _noisy_split),
     "05_batch_sizes_constant.json": partial(_batch_sizes, shape="constant"),
+    **mechanism_records.RECORDS,
     "05_teacher_93.json": partial(_compare, lambda: teacher(93)),
     "05_rare_40.json": partial(_compare, lambda: linear("rare", 40), **_LINEAR),
     "05_rare_4000.json": partial(_compare, lambda: linear("rare", 4000), **_LINEAR),

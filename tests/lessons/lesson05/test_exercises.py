@@ -148,9 +148,14 @@ NEAR = {
 }
 
 
+# Questions of other modules, tested in test_weight_decay_exercises.
+ELSEWHERE = ("spike_threshold", "decay_and_rate", "weight_left")
+
+
 @pytest.mark.parametrize("name", [None, *WRONG])
 def test_question(name):
-    check_lesson(ex, name, WRONG if name is None else WRONG[name], NEAR.get(name, ()))
+    wrong = WRONG | dict.fromkeys(ELSEWHERE) if name is None else WRONG[name]
+    check_lesson(ex, name, wrong, NEAR.get(name, ()))
 
 
 def test_the_stub_of_the_notebook_is_not_attempted():
