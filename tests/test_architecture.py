@@ -26,7 +26,8 @@ NAMED = (
     *(f"experiments.{name}" for name in ("cifar100", "cifar_files", "devices", "diagnostics")),
     *(f"experiments.{name}" for name in ("models", "range_test", "search", "training")),
     *(f"experiments.{name}" for name in ("checkpoints", "evaluation", "recorder", "settings")),
-    *("lessons.lesson05.transformer", "lessons.lesson06", "lessons.lesson07", "lessons.lesson10"),
+    *("lessons.lesson05.network_spikes", "lessons.lesson05.transformer"),
+    *("lessons.lesson06", "lessons.lesson07", "lessons.lesson10"),
 )
 
 

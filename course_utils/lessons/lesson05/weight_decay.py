@@ -69,8 +69,8 @@ def trained(
         shape: "constant", or "linear" (from the peak to 0).
 
     Example:
-        >>> trained("AdamW", [0.01], 0.5, [0, 1], 3, "linear").lr.round(4).tolist()
-        [[0.01, 0.0067, 0.0033]]
+        >>> trained("AdamW", [0.01], 0.5, [0, 1], 3, "linear").lr.round(4)
+        array([[0.01  , 0.0067, 0.0033]], dtype=float32)
     """
     validate.one_of("rule", rule, RULES)
     linear = validate.one_of("shape", shape, ("constant", "linear")) == "linear"
@@ -140,12 +140,18 @@ def measured(
 
     Example:
         >>> table = Table([0.1], [0], {"test_loss": [[0.5]]})
-        >>> measured({name("L2", "linear", 9, "judge", 0.25): table}, ("L2", "linear", 9), "judge",
-        ...          "test_loss")
+        >>> measured(
+        ...     {name("L2", "linear", 9, "judge", 0.25): table},
+        ...     ("L2", "linear", 9),
+        ...     "judge",
+        ...     "test_loss",
+        ... )
         (array([0.25]), array([0.1]), array([[[0.5]]]))
     """
     start = name(*what, part, 0)[:-1]
-    found = {float(key.removeprefix(start)): t for key, t in tables.items() if key.startswith(start)}
+    found = {
+        float(key.removeprefix(start)): t for key, t in tables.items() if key.startswith(start)
+    }
     if not found:
         raise ValueError(f"what must be recorded, one of {RECORDED}, got {what!r}, {part!r}")
     decays = sorted(found)
