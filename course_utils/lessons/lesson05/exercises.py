@@ -10,7 +10,6 @@ from course_utils.course.exercises import (
     Lesson,
     NotAttempted,
     call,
-    choice,
     expect,
     grade_choice,
     grade_number,
@@ -46,10 +45,10 @@ def _four_tables() -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(5)
     seed = rng.normal(0, 1.0, 12)  # what a seed does to both rules
     tables = []
-    for level, lucky in ((96.0, 1), (95.5, 4)):
-        bend = level - np.abs(np.arange(5) - 2)[:, None]
+    for level, best, lucky in ((96.0, 2, 1), (95.5, 3, 0)):
+        bend = level - np.abs(np.arange(5) - best)[:, None]
         tables += [bend + rng.normal(0, 0.3, (5, 8)), bend + seed + rng.normal(0, 0.3, (5, 12))]
-        tables[-1][lucky] += 2.5
+        tables[-1][lucky] += 4
     return tuple(tables)
 
 
@@ -262,35 +261,37 @@ what_decay_does = question(
 
 
 def _grade_where_it_turns(answer):
-    why = 'give a pair such as ("Adam", "Adam"): who leads at constant rates, and with a cosine.'
-    rules = ("Adam", "gradient descent")
-    fixed, falling = (choice(one, rules) for one in pair(answer, why))
+    why = "give a pair of batch sizes, such as (1, 1): in equal updates, and in equal epochs."
+    updates, epochs = (number(one) for one in pair(answer, why))
+    expect({updates, epochs} <= {1.0, 256.0}, why)
     expect(
-        (fixed, falling) != ("gradient descent", "Adam"),
-        "it is just the other way round: who gains more by a decay where the noise is largest?",
+        (updates, epochs) != (256, 1),
+        "both the other way round: where do the gradients have the most noise, and where are "
+        "there only 24 updates?",
     )
     expect(
-        fixed == "Adam",
-        "at constant rates, one image at a time, 248 updates: plain descent has to choose a tiny "
-        "rate for all weights, and does not get far.",
+        updates == 1,
+        "in equal updates, batches of 256 have little noise and 248 updates are enough for both "
+        "rules. At a batch of one the gradients are mostly noise.",
     )
     expect(
-        falling == "gradient descent",
-        "with a cosine plain descent can start at a large rate. It gains 18 points by it.",
+        epochs == 256,
+        "in equal epochs, batches of one have 8000 updates: time enough for both rules. Batches of "
+        "256 have 24.",
     )
-    return "One record, two orders: the decay is part of the budget's story."
+    return "The same record, two answers: the budget belongs to the result."
 
 
 where_it_turns = question(
     "where_it_turns",
-    "Batches of one, 248 updates: who leads at constant rates, and who with a cosine for both?",
+    "At which batch size, 1 or 256, does Adam lead most: in equal updates, and in equal epochs?",
     _grade_where_it_turns,
     hints=(
-        "With one image per update the gradients are mostly noise.",
-        "What allows a large rate at the start, and removes the noise at the end?",
+        "Equal updates: where is the noise largest?",
+        "Equal epochs: where are the updates fewest?",
     ),
-    solution=("Adam", "gradient descent"),
-    explanation="Adam by 17 points at constant rates; with a cosine gradient descent by 5.",
+    solution=(1, 256),
+    explanation="Adam leads where either the noise is large or the updates are few.",
 )
 
 

@@ -23,10 +23,8 @@ from course_utils.views.explorer import Explorer, Task
 FILES = {
     "digits, 93 updates": "05_digits_93.json",
     "digits, 930 updates": "05_digits_930.json",
-    "digits, 9300 updates": "05_digits_9300.json",
     "noisy digits, 93 updates": "05_noisy_93.json",
     "noisy digits, 930 updates": "05_noisy_930.json",
-    "noisy digits, 9300 updates": "05_noisy_9300.json",
     "teacher, 93 updates": "05_teacher_93.json",
     "teacher, 930 updates": "05_teacher_930.json",
     "rare features, 40 updates": "05_rare_40.json",

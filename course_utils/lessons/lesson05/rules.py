@@ -53,14 +53,18 @@ RULES = {
         lambda decay: AdamW(weight_decay=decay), "λ", (0.03, 0.1, 0.3, 1.0), lambda _: 0.01,
         (1e-3, 0.01),
     ),
+    "Adam (β₁)": Rule(
+        lambda beta: Adam(beta1=beta), "β₁", (0, 0.5, 0.8, 0.9), lambda _: 0.01, (1e-3, 0.9)
+    ),
     "momentum + L2": Rule(
         lambda decay: GradientDescent(momentum=0.9, weight_decay=decay), "λ",
         (0.0003, 0.001, 0.003, 0.01), lambda _: 0.05, (1e-3, 0),
     ),
 }  # fmt: skip
-"""Seven rules, and what AdamW's rival needs to have equal help: momentum with weight decay.
+"""Seven rules, and two arms more: Adam with β₁ as its second knob, and momentum with weight decay.
 
-Held are β₁ = 0.9, and β₂ = 0.999 in AdamW, momentum 0.9 where λ is the knob.
+The latter gives AdamW a rival with equal help. Held are β₁ = 0.9 and β₂ = 0.999 where they are not
+the knob, and momentum 0.9 where λ is it.
 """
 ADAPTIVE = ("Adagrad", "RMSprop", "Adam", "AdamW")
 PLAIN = ("gradient descent", "momentum", "Nesterov")

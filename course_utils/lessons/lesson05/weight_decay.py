@@ -69,8 +69,8 @@ def trained(
         shape: "constant", or "linear" (from the peak to 0).
 
     Example:
-        >>> trained("AdamW", [0.01], 0.5, [0, 1], 3, "linear").lr.round(4).tolist()
-        [[0.01, 0.0067, 0.0033]]
+        >>> trained("AdamW", [0.01], 0.5, [0, 1], 3, "linear").lr.round(4)
+        array([[0.01  , 0.0067, 0.0033]], dtype=float32)
     """
     validate.one_of("rule", rule, RULES)
     linear = validate.one_of("shape", shape, ("constant", "linear")) == "linear"

@@ -84,10 +84,11 @@ def without_ddof(*tables):
 WRONG = {
     "what_decay_does": {"grows": "noise", "stays": "two rows", "turns": "ahead", 3: "one of"},
     "where_it_turns": {
-        ("Adam", "Adam"): "cosine",
-        ("gradient descent", "gradient descent"): "constant",
-        ("gradient descent", "Adam"): "other way",
-        "Adam": "pair",
+        (256, 256): "in equal updates",
+        (1, 1): "in equal epochs",
+        (256, 1): "other way",
+        1: "pair",
+        (1, 16): "pair",
     },
     "rare_features": {"plain": "badly", "neither": "hundred", "both": "one of"},
     "fair_lead": {
