@@ -48,7 +48,8 @@ def _four_tables() -> tuple[np.ndarray, ...]:
     for level, best, lucky in ((96.0, 2, 1), (95.5, 3, 0)):
         bend = level - np.abs(np.arange(5) - best)[:, None]
         tables += [bend + rng.normal(0, 0.3, (5, 8)), bend + seed + rng.normal(0, 0.3, (5, 12))]
-        tables[-1][lucky] += 4
+        tables[-2][best + 1, 0] += 4.5  # one lucky run while choosing
+        tables[-1][lucky, :9] += 7  # on most test seeds one rate is lucky
     return tuple(tables)
 
 
