@@ -104,7 +104,6 @@ RECORDED = (
     ("L2", "linear", 1500, CHOOSE, JUDGE),
     ("Adam with L2", "linear", 1500, CHOOSE),
     ("AdamW", "constant", 1500, CHOOSE, JUDGE),
-    ("AdamW", "linear", 6000, CHOOSE, JUDGE),
 )
 """Rule, schedule, updates and seeds of what is recorded, most valuable first."""
 

@@ -33,6 +33,13 @@ def test_after_300_updates_no_decay_is_best_at_the_four_lower_rates(decay):
         assert best(decay, ("AdamW", "linear", 300), part, metric)[:4].tolist() == [0] * 4
 
 
+def test_at_the_two_lowest_rates_no_decay_is_better_than_either_recipe(decay):
+    what = ("AdamW", "linear", 1500)
+    none = weight_decay.measured(decay, what, "judge", "test_loss")[2][0]
+    for values in weight_decay.price(decay, what, "test_loss"):
+        assert (none.mean(axis=1)[:2] < values.mean(axis=1)[:2] - 0.01).all()
+
+
 def test_by_accuracy_the_best_decay_is_two_to_four_times_larger(decay):
     what = ("AdamW", "linear", 1500)
     ratio = best(decay, what, "judge", "test_accuracy") / 0.25
