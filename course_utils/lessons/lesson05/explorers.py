@@ -29,7 +29,6 @@ FILES = {
     "teacher, 930 updates": "05_teacher_930.json",
     "rare features, 40 updates": "05_rare_40.json",
     "rare features, 400 updates": "05_rare_400.json",
-    "rare features, 4000 updates": "05_rare_4000.json",
     "dense features, 400 updates": "05_dense_400.json",
     "digits, other split, 930 updates": "05_split_930.json",
     "noisy digits, other split, 930 updates": "05_noisy_split_930.json",

@@ -71,5 +71,4 @@ RECORDS: dict[str, Callable[[str | PathLike[str]], None]] = {
     **mechanism_records.RECORDS,
     "05_teacher_93.json": partial(_compare, lambda: teacher(93)),
     "05_rare_40.json": partial(_compare, lambda: linear("rare", 40), **_LINEAR),
-    "05_rare_4000.json": partial(_compare, lambda: linear("rare", 4000), **_LINEAR),
 }
