@@ -26,11 +26,7 @@ NAMED = (
     *(f"experiments.{name}" for name in ("cifar100", "cifar_files", "devices", "diagnostics")),
     *(f"experiments.{name}" for name in ("models", "range_test", "search", "training")),
     *(f"experiments.{name}" for name in ("checkpoints", "evaluation", "recorder", "settings")),
-<<<<<<< HEAD
     *("lessons.lesson05.transformer", "lessons.lesson05.network_spikes"),
-=======
-    *("lessons.lesson05.network_spikes", "lessons.lesson05.transformer"),
->>>>>>> l5w
     *("lessons.lesson06", "lessons.lesson07", "lessons.lesson10"),
 )
 

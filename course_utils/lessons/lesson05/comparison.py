@@ -86,7 +86,13 @@ def chosen(tables: Mapping[float, Table], metric: str) -> Setting:
 def judged(
     task: Task, rule: Rule, shape: str, settings: Iterable[Setting], seeds: Iterable[int]
 ) -> Table:
-    """Return the table of one rule at a few settings, one row each, from fresh seeds."""
+    """Return the table of one rule at a few settings, one row each, from fresh seeds.
+
+    >>> from course_utils.lessons.lesson05.tasks import linear
+    >>> settings = [Setting(0.1, 0.9), Setting(0.2, 0.8)]
+    >>> judged(linear("rare", 4), RULES["Adam"], "cosine", settings, [0, 1]).lrs.tolist()
+    [0.1, 0.2]
+    """
     settings, seeds = list(settings), list(seeds)
     found = {s: trained(task, rule, s.value, shape, [s.lr], seeds) for s in dict.fromkeys(settings)}
     rows = [found[s] for s in settings]

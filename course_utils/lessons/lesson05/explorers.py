@@ -91,7 +91,13 @@ def record(folder: str = "results", start: str = "digits, 930 updates") -> Explo
 
 
 def best(found: Mapping[str, Mapping[str, Any]], metric: str) -> tuple[str, str]:
-    """Return shape and rule with the best mean."""
+    """Return shape and rule with the best mean.
+
+    >>> from course_utils.experiments.intervals import estimate
+    >>> found = {"constant": {"Adam": estimate([1.0])}, "cosine": {"Adam": estimate([2.0])}}
+    >>> best(found, "accuracy"), best(found, "loss")
+    (('cosine', 'Adam'), ('constant', 'Adam'))
+    """
     sign = -1 if metric == "accuracy" else 1
     arms = [(shape, rule) for shape, ones in found.items() for rule in ones]
     return min(arms, key=lambda arm: sign * found[arm[0]][arm[1]].mean)

@@ -27,6 +27,11 @@ def levels(
     Args:
         tables: a file of the record. Decayed means with a cosine; where a file has a line, with it.
         metric, settings: as in `reached`.
+
+    Example:
+        >>> table = Table([1, 1, 1], [0, 1], {"test_loss": [[2, 4]] * 3})
+        >>> levels({"Adam, constant": table, "Adam, linear": table}, "loss")["linear"]["Adam"].mean
+        3.0
     """
     decay = next(d for d in reversed(DECAYED) if any(arm.endswith(f", {d}") for arm in tables))
     return {
@@ -63,7 +68,12 @@ def fill_comparison(
     found: Mapping[str, Mapping[str, Estimate]],
     rules: Sequence[str] = tuple(RULES),
 ) -> tuple[float, float]:
-    """Move the artists of `comparison_axes` to what was found; return the limits that fit."""
+    """Move the artists of `comparison_axes` to what was found; return the limits that fit.
+
+    >>> artists = comparison_axes(views.subplots()[1])
+    >>> fill_comparison(artists, {"constant": {"Adam": Estimate(1.5, 0.1, 1.0, 2.0)}})
+    (0.939999999, 2.060000001)
+    """
     ends = []
     for shape, ones in found.items():
         name, shift = (CONSTANT, -0.14) if shape == CONSTANT else ("decayed", 0.14)

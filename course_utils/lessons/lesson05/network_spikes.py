@@ -34,6 +34,11 @@ class Stretched(nn.Module):
     Args:
         model: it is not changed.
         scale: the diagonal of D, :math:`1/\sigma`, shape (P,), in the order of its parameters.
+
+    Example:
+        >>> model, x = nn.Linear(2, 1), torch.ones(1, 2)
+        >>> bool(torch.isclose(Stretched(model, torch.full((3,), 4.0))(x), model(x)))
+        True
     """
 
     def __init__(self, model: nn.Module, scale: torch.Tensor) -> None:
