@@ -7,7 +7,6 @@ import itertools
 import threading
 import weakref
 from contextlib import contextmanager
-from pathlib import Path
 
 import ipywidgets as widgets
 import psutil
@@ -18,17 +17,13 @@ from course_utils.lessons.lesson01 import explorers as explorers01
 from course_utils.lessons.lesson02 import explorers as explorers02
 from course_utils.lessons.lesson03 import designer
 from course_utils.lessons.lesson04 import explorers as explorers04
-from course_utils.lessons.lesson05 import explorers as explorers05
 from course_utils.views import explorer
-
-RESULTS = Path(__file__).parents[2] / "notebooks" / "results"
 
 # Name -> how it is made, and the number of moves: what moves a slider is the same code for all.
 EXPLORERS = {
     "parabola": (explorers01.parabola, 200),
     "ravine": (explorers02.ravine, 40),
     "schedule designer": (lambda: designer.schedule_designer(steps=20), 40),
-    "record": (lambda: explorers05.record(RESULTS), 40),
     "race": (explorers04.race, 40),
 }
 WARM = 20  # moves before counting: what is made once stays (fonts, caches of Matplotlib)

@@ -20,7 +20,11 @@ def valley(best, asked):
     def train(rule, rates, seeds):
         asked.append((len(rates), tuple(seeds)))
         lrs = np.array([rate(0) for rate in rates])
-        loss = np.log2(lrs / best)[:, None] ** 2 + 100 * (rule.momentum - 0.9) ** 2 + np.zeros(len(seeds))
+        loss = (
+            np.log2(lrs / best)[:, None] ** 2
+            + 100 * (rule.momentum - 0.9) ** 2
+            + np.zeros(len(seeds))
+        )
         metrics = {f"{part}_loss": loss for part in ("validation", "test")}
         metrics |= {f"{part}_accuracy": 1 / (1 + loss) for part in ("validation", "test")}
         return Table(lrs, seeds, metrics)
