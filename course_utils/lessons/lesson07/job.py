@@ -1,21 +1,27 @@
 """The job of lesson 7: a procedure carried out once on lesson 6's network, a quarter as wide.
 
 A run is 600 updates of Adam on batches of 64 photographs of CIFAR-100 (45,000 to train on, 5,000
-held out), with a straight line from its peak to 0. `record` makes every run of the log again.
+held out), with a straight line from its peak to 0. `record` makes every entry of its log again.
 """
 
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
+from os import PathLike
 from typing import Any
 
-import torch
+import numpy as np
 from torch import nn
 
 from course_utils import schedules
-from course_utils.experiments.datasets import Data
+from course_utils.experiments.datasets import Data, cifar100
 from course_utils.experiments.evaluation import evaluate
+from course_utils.experiments.files import rounded
 from course_utils.experiments.models import SevenLayerCNN
+from course_utils.experiments.range_test import RangeTest, range_test
+from course_utils.experiments.table import Table, save
 from course_utils.experiments.training import train
 
 STEPS = 600
@@ -34,7 +40,6 @@ def run(
     seed: int,
     *,
     warmup: int = 0,
-    weight_decay: float = 0.0,
     shape: str = "line",
     steps: int = STEPS,
     judge: str = "validation",
@@ -49,7 +54,6 @@ def run(
         peak: of the schedule.
         seed: of the weights and the batches.
         warmup: updates of a linear rise to the peak.
-        weight_decay: of AdamW.
         shape: "line" to 0, or "constant".
         steps: updates.
         judge: "validation" or "test", what is measured at the end.
@@ -74,12 +78,9 @@ def run(
         count += 1
         return loss
 
-    def optimizer(parameters: Any) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(parameters, lr=0.0, weight_decay=weight_decay)
-
     try:
         record = train(
-            model, data, optimizer=optimizer, schedule=plan, steps=steps, batch_size=BATCH_SIZE,
+            model, data, optimizer="adam", schedule=plan, steps=steps, batch_size=BATCH_SIZE,
             seed=seed, observers={"watch": watch}, observe_every=STOP_AT,
         )  # fmt: skip
     except _Hopeless as stopped:
@@ -89,3 +90,80 @@ def run(
     loss, accuracy = evaluate(model, data.splits[judge])
     found = {"train_loss": record.final_loss, f"{judge}_loss": loss, f"{judge}_accuracy": accuracy}
     return {name: float(value) for name, value in found.items()} | {"updates": steps}
+
+
+def test(data: Data, seed: int, *, optimizer: str, steps: int, lr_max: float) -> RangeTest:
+    """Run the range test of the job from 1e-5 to `lr_max`, by the name of an optimizer."""
+    model = SevenLayerCNN(seed=seed, width=0.25)
+    return range_test(
+        model, data, optimizer=optimizer, steps=steps, lr_max=lr_max, batch_size=BATCH_SIZE,
+        seed=seed,
+    )  # fmt: skip
+
+
+TESTS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
+    "range test, Adam, 100 updates": (
+        {"optimizer": "adam", "steps": 100, "lr_max": 10.0},
+        (0, 1, 2),
+    ),
+    "range test, Adam, 300 updates": ({"optimizer": "adam", "steps": 300, "lr_max": 0.1}, (0,)),
+    "range test, momentum, 100 updates": (
+        {"optimizer": "momentum", "steps": 100, "lr_max": 10.0},
+        (0, 1),
+    ),
+}
+"""Entry of the log -> arguments of `test`, seeds."""
+
+FRESH = (10, 11, 12, 13)
+RUNS: dict[str, tuple[dict[str, Any], tuple[float, ...], tuple[int, ...]]] = {
+    "line to 0": ({}, (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), (0,)),
+    "warm-up, line to 0": ({"warmup": 60}, (1e-3, 3e-3, 6e-3, 1e-2), (0,)),
+    "final, chosen": ({"warmup": 60, "judge": "test"}, (3e-3,), FRESH),
+    "final, default": ({"shape": "constant", "judge": "test"}, (1e-3,), FRESH),
+    "final, no warm-up": ({"judge": "test"}, (3e-3,), FRESH),
+    "twice as long": ({"warmup": 60, "steps": 2 * STEPS}, (3e-3,), (0,)),
+}
+"""Entry of the log -> arguments of `run`, peaks, seeds."""
+
+
+def tables(
+    trained: Callable[..., dict[str, float]], tested: Callable[..., RangeTest]
+) -> dict[str, Table]:
+    """Return the log: a table per entry of `TESTS` (a row per update) and of `RUNS`.
+
+    Args:
+        trained: `run` without its data: (peak, seed, **settings).
+        tested: `test` without its data: (seed, **settings).
+    """
+    log = {}
+    for name, (settings, seeds) in TESTS.items():
+        found = [tested(seed, **settings) for seed in seeds]
+        lrs = np.geomspace(1e-5, settings["lr_max"], settings["steps"])
+        metrics = {"loss": np.full((len(lrs), len(seeds)), np.nan)}
+        metrics["smoothed"] = metrics["loss"].copy()
+        for column, one in enumerate(found):
+            for part, values in metrics.items():
+                values[: len(one.lr), column] = rounded(getattr(one, part), 5)
+        meta = settings | {"start": [round(one.start, 5) for one in found]}
+        log[name] = Table(lrs, seeds, metrics, meta=meta)
+    for name, (settings, peaks, seeds) in RUNS.items():
+        cells = [[trained(peak, seed, **settings) for seed in seeds] for peak in peaks]
+        metrics = {
+            part: np.array(rounded([[cell[part] for cell in row] for row in cells], 5), float)
+            for part in cells[0][0]
+        }
+        log[name] = Table(peaks, seeds, metrics, meta={"steps": STEPS} | settings)
+    return log
+
+
+def record(path: str | PathLike[str]) -> None:
+    """Train everything in the log again (some ten minutes), on photographs that are there."""
+    start, data = time.perf_counter(), cifar100(download=False, n_validation=5000)
+    log = tables(
+        lambda *which, **settings: run(data, *which, **settings),
+        lambda seed, **settings: test(data, seed, **settings),
+    )
+    for table in log.values():
+        table.meta["data"] = data.name
+    seconds = round(time.perf_counter() - start)
+    save(path, log, command="make records NB=07", seconds=seconds)
