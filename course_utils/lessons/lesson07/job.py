@@ -120,8 +120,6 @@ RUNS: dict[str, tuple[dict[str, Any], tuple[float, ...], tuple[int, ...]]] = {
     "warm-up, line to 0": ({"warmup": 60}, (1e-3, 3e-3, 6e-3, 1e-2), (0,)),
     "final, chosen": ({"warmup": 60, "judge": "test"}, (3e-3,), FRESH),
     "final, default": ({"shape": "constant", "judge": "test"}, (1e-3,), FRESH),
-    "final, no warm-up": ({"judge": "test"}, (3e-3,), FRESH),
-    "twice as long": ({"warmup": 60, "steps": 2 * STEPS}, (3e-3,), (0,)),
 }
 """Entry of the log -> arguments of `run`, peaks, seeds."""
 
