@@ -84,7 +84,7 @@ class Task:
 _HIDDEN: dict[str, tuple[float, Optimizer, int, str]] = {
     "A": (0.25, GradientDescent(), 32, "sgd"),
     "B": (1.0, Adam(), 16, "adam"),
-    "C": (30.0, GradientDescent(momentum=0.9), 16, "momentum"),
+    "C": (17.0, GradientDescent(momentum=0.9), 16, "momentum"),
 }
 """Scale of the pixels, rule, batch size, and the name of the rule in PyTorch."""
 _ORACLE_RATES = tuple(10 ** (k / 6) for k in range(-24, 7))

@@ -39,7 +39,7 @@ def range_tests(
     for (above, between, below), name in zip(axes.T, tests, strict=True):
         for test in tests[name]:
             above.plot(test.lr, test.smoothed, color=views.color(0), lw=1.2, alpha=0.7)
-        above.set(title=f"{name}: {len(tests[name])} tests", ylim=(0, 4))
+        above.set(title=f"{name.capitalize()}: {len(tests[name])} tests", ylim=(0, 4))
         views.sensitivity_curve(below, full[name], "test_accuracy", index=0)
         for i, (rule, rates) in enumerate(chosen[name].items()):
             look = {"marker": _MARKS[i % 3], "color": views.color(i + 1), "ls": "", "ms": 9}
@@ -144,7 +144,7 @@ def two_metrics(tables: Mapping[str, Table], title: str, *, alt: str) -> views.P
             best = table.best(metric)
             ax.plot(best.lr, best.value, "*", ms=19, color=views.color(i), mec=views.BLACK)
     axes[0].set(title="Training loss: what trains fastest")
-    axes[1].set(title="Test loss: what generalizes best", ylim=(0.01, 3))
+    axes[1].set(title="Test loss: what generalizes best", ylim=(3e-4, 5))
     axes[0].legend(loc="lower left")
     if legend := axes[1].get_legend():
         legend.remove()
