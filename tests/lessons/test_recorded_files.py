@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.experiments import cifar100, table
+from course_utils.experiments import cifar100
 from course_utils.lessons.lesson05 import studies as adaptive
 from course_utils.run import Run
 
@@ -14,7 +14,6 @@ RESULTS = Path(__file__).parents[2] / "notebooks" / "results"
 LOADERS = {
     "05_speed": adaptive.load,
     "06_rates": cifar100.load,
-    "07_map": table.load,
     "run": Run.load,
 }
 

@@ -118,7 +118,11 @@ def oracle(name: str) -> tuple[float, float]:
 
 
 def solve(task: Task) -> float:
-    """Six rates, a factor of ten apart; then four more around the best of them."""
+    """Six rates, a factor of ten apart; then four more around the best of them.
+
+    >>> 0.003 < solve(Task("B")) < 0.04
+    True
+    """
     scores = {10.0**k: task(10.0**k) for k in range(-4, 2)}
 
     def best() -> float:
@@ -132,7 +136,13 @@ def solve(task: Task) -> float:
 
 
 def grade_capstone(answer: object) -> str:
-    """Give `answer` each task with a budget, and compare its rate with the oracle's."""
+    """Give `answer` each task with a budget, and compare its rate with the oracle's.
+
+    >>> grade_capstone(lambda task: 0.01)
+    Traceback (most recent call last):
+        ...
+    course_utils.course.exercises.Incorrect: task A: your rate 0.01 is ...
+    """
     regrets = []
     for name in _HIDDEN:
         task = Task(name)

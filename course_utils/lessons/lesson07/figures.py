@@ -32,6 +32,14 @@ def range_tests(
         chosen: update rule -> reading rule -> the rates that it read.
         full: update rule -> table with "test_accuracy".
         title: of the figure; alt: what it shows.
+
+    Example:
+        >>> test = RangeTest(np.array([0.1, 1.0]), np.ones(2), np.ones(2), 2.0, "")
+        >>> table = Table([0.1, 1.0], [0], {"test_accuracy": [[0.8], [0.9]]})
+        >>> both = {"momentum": table, "adam": table}
+        >>> tests, chosen = ({name: one for name in both} for one in ([test], {"a rule": [0.1]}))
+        >>> range_tests(tests, chosen, both, "Title", alt="One test").width
+        1250
     """
     fig, axes = views.subplots(
         3, 2, size=(12.5, 8.2), sharex=True, sharey="row", height_ratios=(3, 1.1, 3)
@@ -71,6 +79,10 @@ def regrets(points: Mapping[str, Sequence[float]], title: str, *, alt: str) -> v
     Args:
         points: case -> regrets in points of accuracy.
         title: of the figure; alt: what it shows.
+
+    Example:
+        >>> regrets({"digits": [1.0, 2.0], "refused": []}, "Title", alt="Two points").width
+        1100
     """
     fig, ax = views.subplots(size=(11, 0.5 * len(points) + 1.6))
     for row, values in enumerate(points.values()):
@@ -92,6 +104,12 @@ def peaks(log: Mapping[str, Table], title: str, *, guess: float, alt: str) -> vi
     Args:
         log: line -> table of one seed with "validation_loss", "validation_accuracy", "updates".
         title: of the figure; guess: the loss of guessing; alt: what it shows.
+
+    Example:
+        >>> names = ("validation_loss", "validation_accuracy", "updates")
+        >>> table = Table([0.1], [0], {name: [[0.5]] for name in names}, meta={"steps": 600})
+        >>> peaks({"line": table}, "Title", guess=4.6, alt="One point").width
+        1250
     """
     fig, (left, right) = views.subplots(1, 2, size=(12.5, 4.6))
     for i, (name, table) in enumerate(log.items()):
@@ -119,7 +137,12 @@ def peaks(log: Mapping[str, Table], title: str, *, guess: float, alt: str) -> vi
 def searches(
     found: Mapping[str, Mapping[str, Mapping[int, float]]], title: str, *, alt: str
 ) -> views.Picture:
-    """Draw what searches find against the number of trials: {panel: {kind: {trials: loss}}}."""
+    """Draw what searches find against the number of trials: {panel: {kind: {trials: loss}}}.
+
+    >>> kinds = {"grid": {4: 0.7, 9: 0.6}}
+    >>> searches({"one": kinds, "two": kinds}, "Title", alt="Two lines").width
+    1250
+    """
     fig, axes = views.subplots(1, len(found), size=(12.5, 4.6), sharey=True)
     for ax, (panel, kinds) in zip(axes, found.items(), strict=True):
         for i, (kind, losses) in enumerate(kinds.items()):
@@ -136,7 +159,12 @@ def searches(
 
 
 def two_metrics(tables: Mapping[str, Table], title: str, *, alt: str) -> views.Picture:
-    """Draw training loss and test loss against the rate, a star on the best of each line."""
+    """Draw training loss and test loss against the rate, a star on the best of each line.
+
+    >>> table = Table([0.1, 1.0], [0], {f"{p}_loss": [[0.5], [0.4]] for p in ("train", "test")})
+    >>> two_metrics({"ten classes": table}, "Title", alt="Two lines").width
+    1250
+    """
     fig, axes = views.subplots(1, 2, size=(12.5, 4.8))
     for ax, metric in zip(axes, ("train_loss", "test_loss"), strict=True):
         for i, (name, table) in enumerate(tables.items()):
@@ -158,6 +186,12 @@ def at_level(tables: Mapping[str, tuple[Table, float]], title: str, *, alt: str)
     Args:
         tables: label -> table with "test_loss at level" and "test_accuracy at level", reference.
         title: of the figure; alt: what it shows.
+
+    Example:
+        >>> names = ("test_loss at level", "test_accuracy at level")
+        >>> table = Table([0.1, 1.0], [0, 1], {name: [[1.0, 2.0], [2.0, 2.5]] for name in names})
+        >>> at_level({"right": (table, 0.1)}, "Title", alt="Two points").width
+        1250
     """
     fig, axes = views.subplots(1, 2, size=(12.5, 4.6))
     parts = (("test_loss", 1, "test loss"), ("test_accuracy", 100, "test accuracy, points"))
@@ -182,7 +216,12 @@ def at_level(tables: Mapping[str, tuple[Table, float]], title: str, *, alt: str)
 
 
 def decay_maps(maps: Mapping[str, tuple[Any, Any, Any]], title: str, *, alt: str) -> views.Picture:
-    """Draw one `decay_map` per update rule: name -> rates, decays, losses."""
+    """Draw one `decay_map` per update rule: name -> rates, decays, losses.
+
+    >>> one = [0.1, 1.0], [0.0, 0.1], [[1.0, 0.8], [0.9, 2.0]]
+    >>> decay_maps({"AdamW": one, "SGD": one}, "Title", alt="Two maps").width
+    1300
+    """
     fig, axes = views.subplots(1, len(maps), size=(13, 6.2))
     for ax, (name, (rates, decays, loss)) in zip(axes, maps.items(), strict=True):
         decay_map(ax, rates, decays, loss)

@@ -60,6 +60,15 @@ def run(
 
     Returns:
         "train_loss", judge + "_loss", judge + "_accuracy" and "updates".
+
+    Example:
+        >>> import tempfile
+        >>> from course_utils.experiments.datasets import synthetic_cifar100
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = synthetic_cifar100(folder, n_train=100, n_test=10)
+        ...     data = cifar100(folder, download=False, n_validation=20)
+        >>> run(data, 1e-9, seed=0, steps=100)["updates"]  # it still guesses
+        100
     """
     model = SevenLayerCNN(seed=seed, width=0.25)
     fall = {
@@ -92,8 +101,17 @@ def run(
     return {name: float(value) for name, value in found.items()} | {"updates": steps}
 
 
-def test(data: Data, seed: int, *, optimizer: str, steps: int, lr_max: float) -> RangeTest:
-    """Run the range test of the job from 1e-5 to `lr_max`, by the name of an optimizer."""
+def ramp(data: Data, seed: int, *, optimizer: str, steps: int, lr_max: float) -> RangeTest:
+    """Run the range test of the job from 1e-5 to `lr_max`, by the name of an optimizer.
+
+    >>> import tempfile
+    >>> from course_utils.experiments.datasets import synthetic_cifar100
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = synthetic_cifar100(folder, n_train=100, n_test=10)
+    ...     data = cifar100(folder, download=False, n_validation=20)
+    >>> len(ramp(data, 0, optimizer="adam", steps=2, lr_max=1e-4).lr)
+    2
+    """
     model = SevenLayerCNN(seed=seed, width=0.25)
     return range_test(
         model, data, optimizer=optimizer, steps=steps, lr_max=lr_max, batch_size=BATCH_SIZE,
@@ -112,7 +130,7 @@ TESTS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
         (0, 1),
     ),
 }
-"""Entry of the log -> arguments of `test`, seeds."""
+"""Entry of the log -> arguments of `ramp`, seeds."""
 
 FRESH = (10, 11, 12, 13)
 RUNS: dict[str, tuple[dict[str, Any], tuple[float, ...], tuple[int, ...]]] = {
@@ -131,7 +149,13 @@ def tables(
 
     Args:
         trained: `run` without its data: (peak, seed, **settings).
-        tested: `test` without its data: (seed, **settings).
+        tested: `ramp` without its data: (seed, **settings).
+
+    Example:
+        >>> found = {name: 0.0 for name in ("train_loss", "updates")}
+        >>> one = RangeTest(np.array([1e-5]), np.ones(1), np.ones(1), 2.0, "")
+        >>> list(tables(lambda *_, **__: found, lambda *_, **__: one))[-1]
+        'final, default'
     """
     log = {}
     for name, (settings, seeds) in TESTS.items():
@@ -159,7 +183,7 @@ def record(path: str | PathLike[str]) -> None:
     start, data = time.perf_counter(), cifar100(download=False, n_validation=5000)
     log = tables(
         lambda *which, **settings: run(data, *which, **settings),
-        lambda seed, **settings: test(data, seed, **settings),
+        lambda seed, **settings: ramp(data, seed, **settings),
     )
     for table in log.values():
         table.meta["data"] = data.name
