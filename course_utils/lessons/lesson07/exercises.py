@@ -86,7 +86,7 @@ harder_task = question(
         {
             "larger": "more to learn, larger steps? It is judged on new examples, after the same "
             "number of updates.",
-            "smaller": "By test loss it falls to a third. By training loss it hardly moves.",
+            "smaller": "By test loss it falls to a third. By training loss it moves far less.",
             "equal": "by training loss, nearly. What does a fast run do after it has fitted?",
         },
     ),
