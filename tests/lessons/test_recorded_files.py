@@ -7,15 +7,11 @@ from pathlib import Path
 import pytest
 
 from course_utils.experiments import cifar100
-from course_utils.lessons.lesson07 import studies as choosing
-from course_utils.lessons.lesson07 import weight_decay
 from course_utils.run import Run
 
 RESULTS = Path(__file__).parents[2] / "notebooks" / "results"
 LOADERS = {
     "06_article": cifar100.load,
-    "07_clock": choosing.load,
-    "07_map": weight_decay.load,
     "run": Run.load,
 }
 
