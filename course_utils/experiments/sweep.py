@@ -136,7 +136,7 @@ def _train(
         params = optimizer.step(params, gradient, rates[:, t : t + 1])
         bar.update(len(lr))
         if t % _CHECK_EVERY == 0:
-            _forget_traces(optimizer)
+            forget_traces(optimizer)
             if np.isnan(loss).all():  # no update can change that: the rest of the record stays NaN
                 bar.update(len(lr) * (s.steps - t - 1))
                 break
@@ -147,7 +147,7 @@ def _train(
         record["final_loss"][:], _ = networks.evaluate(params, *batches.parts["train"])
 
 
-def _forget_traces(optimizer: Any) -> None:
+def forget_traces(optimizer: Any) -> None:
     """Set to zero what an optimizer remembers of gradients that vanished long ago.
 
     The momentum of a dead unit shrinks by 0.9 per update until it is a subnormal number (below
