@@ -10,6 +10,7 @@ import numpy as np
 from course_utils.course.exercises import (
     Incorrect,
     Lesson,
+    NotAttempted,
     call,
     choice,
     expect,
@@ -122,7 +123,7 @@ fine_tuning = question(
     "Which rate fine-tunes best: SGD on digits turned by 10°, Adam on digits turned by 90°?",
     _grade_fine_tuning,
     hints=(
-        "How far is the new task? Turned by 10° the old network is right for 80 %, by 90° for 11 %.",
+        "How far is the new task? Turned by 10°, 80 % are right untuned; by 90°, 11 %.",
         "For SGD ask for the stability limit of lesson 2 where fine-tuning begins; Adam divides by "
         "the gradient's size.",
     ),
@@ -162,66 +163,44 @@ which_layer = question(
 
 # ------------------------------------------------------------- 9.4 tune small, train large
 
-# Tuned at width 64 and batch 8; wanted at width 512 and batch 64, as many examples.
-SMALL = {"SGD": 0.1, "Adam, standard": 0.003, "Adam, µP": 0.003}
+# From width 64 and batch 8 to width 512 and batch 64, as many examples.
+_FACTORS = {
+    "SGD": (8, "the batch asks for × 8, the width for nothing"),
+    "Adam, standard": (8**-0.05, "the batch asks for √8, the width for 8 to the power −0.55 or so"),
+    "Adam, µP": (8**0.5, "the batch asks for √8, the width for nothing: µP sees to that"),
+}
 
 
-def transferred(small):
-    """What the three rates of `small` become at 8 times the width and 8 times the batch."""
-    root = 8**0.5
-    return {
-        "SGD": 8 * small["SGD"],  # the batch; the width changes nothing here
-        "Adam, standard": root * small["Adam, standard"] / 8**0.55,  # the measured slope
-        "Adam, µP": root * small["Adam, µP"],
-    }
-
-
-def _grade_transferred(answer):
+def _grade_transfer(answer):
     expect(
-        isinstance(answer, Mapping) and set(answer) == set(SMALL),
-        f"answer with a dict with the keys {', '.join(SMALL)}.",
+        isinstance(answer, Mapping) and set(answer) == set(_FACTORS),
+        f"answer with a dict with the keys {', '.join(_FACTORS)}.",
     )
-    if any(value is ... for value in answer.values()):
-        raise Incorrect("fill in all three rates.")
-    factors = {}
-    for name, value in answer.items():
-        rate = number(value)
-        expect(0 < rate < math.inf, f"{name}: a rate is greater than 0.")
-        factors[name] = rate / SMALL[name]
-    _judge_factor("SGD", factors["SGD"], 8, "the batch asks for × 8, the width for nothing (9.2)")
-    _judge_factor(
-        "Adam, µP", factors["Adam, µP"], 8**0.5, "the batch asks for √8, µP's width for nothing"
-    )
-    _judge_factor(
-        "Adam, standard",
-        factors["Adam, standard"],
-        8**-0.05,
-        "the batch asks for √8, the width for 8 to the power −0.55 or so: nearly 1 together",
-    )
-    return "Within a factor 1.5 of what the rules say. Now look at what it costs."
-
-
-def _judge_factor(name, got, wanted, why):
-    if got / wanted > 1.5:
-        raise Incorrect(f"{name}: × {got:.3g} is too much: {why}.")
-    expect(got / wanted >= 1 / 1.5, f"{name}: × {got:.3g} is too little: {why}.")
+    if all(value is ... for value in answer.values()):
+        raise NotAttempted
+    for name, (wanted, why) in _FACTORS.items():
+        factor = number(answer[name])
+        expect(factor > 0, f"{name}: a factor is greater than 0.")
+        expect(factor <= 1.5 * wanted, f"{name}: × {factor:.3g} is too much: {why}.")
+        expect(factor >= wanted / 1.5, f"{name}: × {factor:.3g} is too little: {why}.")
+    return "Within a factor of 1.5 of what the rules say. Now see what such rates are worth."
 
 
 transfer_all = question(
     "transfer_all",
-    "Move three rates from width 64 and batch 8 to width 512 and batch 64, as many examples.",
-    _grade_transferred,
+    "8 times the width and 8 times the batch, as many examples: by what do you multiply each rate?",
+    _grade_transfer,
     hints=(
         "Batch and width each bring a factor; multiply them.",
         "8 times the batch: × 8 for SGD, × √8 for Adam.",
         "8 times the width: nothing for SGD and under µP; Adam's standard slope was about −½.",
     ),
-    solution=transferred(SMALL),
-    explanation="× 8, × √8 · 8^(−0.55) and × √8.",
+    solution={"SGD": 8, "Adam, standard": 1, "Adam, µP": 2.83},
+    explanation="× 8, √8 · 8^(−0.55) = 0.9, and √8.",
 )
 
 
-# ----------------------------------------------------------------------------- 9.6 exercises
+# ----------------------------------------------------------------------------- 9.5 exercises
 
 
 def mup_rates(lr, width, layers, base):
@@ -330,19 +309,6 @@ shorter_budget = question(
     explanation="η/√B is kept: 0.003 · √(128/32).",
 )
 
-doubled_alpha = question(
-    "doubled_alpha",
-    "An adapter was tuned with α = 16. With α = 64, by what must the best rate be multiplied: "
-    "(SGD, Adam)?",
-    lambda answer: _grade_alpha(answer),
-    hints=(
-        "With s = α/r: a step η on A and B is a step sη on √s A and √s B for SGD.",
-        "Adam's step does not grow with the gradient: only √s η.",
-    ),
-    solution=(0.25, 0.5),
-    explanation="Best rate ∝ 1/α for SGD and ∝ 1/√α for Adam.",
-)
-
 
 def _grade_alpha(answer):
     sgd, adam = map(number, pair(answer, "give a pair of factors: (SGD's, Adam's)."))
@@ -367,6 +333,20 @@ def _grade_alpha(answer):
     )
     expect_number(adam, 0.5, "rate × √α is kept for Adam.")
     return "Rate × α for SGD, rate × √α for Adam."
+
+
+doubled_alpha = question(
+    "doubled_alpha",
+    "An adapter was tuned with α = 16. With α = 64, by what must the best rate be multiplied: "
+    "(SGD, Adam)?",
+    _grade_alpha,
+    hints=(
+        "With s = α/r: a step η on A and B is a step sη on √s A and √s B for SGD.",
+        "Adam's step does not grow with the gradient: only √s η.",
+    ),
+    solution=(0.25, 0.5),
+    explanation="Best rate ∝ 1/α for SGD and ∝ 1/√α for Adam.",
+)
 
 
 def _grade_three_shifts(answer):

@@ -1,4 +1,4 @@
-"""Fine-tuning on digits: the same task turned or renamed, at every rate, in all layers or in one."""
+"""Fine-tuning on digits: turned or renamed, at every rate, in all layers or in one."""
 
 from __future__ import annotations
 

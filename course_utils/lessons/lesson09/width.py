@@ -1,4 +1,4 @@
-"""Maximal-update parametrization (µP) of a multilayer perceptron: three factors, and their study."""
+"""Maximal-update parametrization (µP) of a multilayer perceptron: its factors, and their study."""
 
 from __future__ import annotations
 
@@ -111,5 +111,7 @@ def result(lrs, seeds, metrics, first, meta) -> Table:
     name = next(name for name in metrics if name.endswith("_loss"))
     with np.errstate(invalid="ignore"):
         lost = ~(metrics[name] <= 10 * first)
-    rounded = {k: np.array([[float(f"{v:.4g}") for v in row] for row in m]) for k, m in metrics.items()}
+    rounded = {
+        k: np.array([[float(f"{v:.4g}") for v in row] for row in m]) for k, m in metrics.items()
+    }
     return Table(lrs, seeds, rounded, lost, meta)
