@@ -1,0 +1,119 @@
+"""Every checker of lesson 9 accepts its solution, knows its stub, explains typical mistakes."""
+
+import numpy as np
+import pytest
+from exercise_table import check_lesson
+
+from course_utils.lessons.lesson09 import exercises as ex
+
+
+class Factors(dict):
+    """A dictionary that can be a key of the table."""
+
+    def __hash__(self):
+        return id(self)
+
+
+def moved(sgd, standard, mup):
+    return Factors({"SGD": sgd, "Adam, standard": standard, "Adam, µP": mup})
+
+
+def shifts(scanner, language, nothing):
+    return Factors({"scanner": scanner, "language": language, "nothing new": nothing})
+
+
+WRONG = {
+    "sixteen_times": {
+        (4, 4): "SGD × 4",
+        (16, 16): "Adam × 16",
+        (1, 4): "SGD × 1",
+        (16, 1): "Adam × 1",
+        (2, 4): "1, 4 and 16",
+        16: "pair",
+    },
+    "wider": {4: "more weights", 1: "holds for SGD", 0.25: "1/width", 3: "to choose"},
+    "fine_tuning": {
+        (0.5, 0.02): "SGD at 0.5",
+        (0.005, 0.02): "a little too slow",
+        (0.05, 0.002): "Adam at 0.002",
+        (0.05, 0.0002): "Adam at 0.0002",
+        (0.1, 0.02): "to choose",
+        (0.05, 0.1): "to choose",
+    },
+    "which_layer": {
+        ("last", "last"): "upright",
+        ("first", "first"): "only names",
+        ("middle", "last"): "one of",
+        "first": "pair",
+    },
+    "transfer_all": {
+        moved(1, 1, 2.83): "SGD: × 1 is too little",
+        moved(64, 1, 2.83): "SGD: × 64 is too much",
+        moved(8, 2.83, 2.83): "standard: × 2.83 is too much",
+        moved(8, 1, 1): "µP: × 1 is too little",
+        moved(8, 1, -1): "greater than 0",
+        moved(8, ..., 1): "number",
+        3: "dict",
+    },
+    "shorter_budget": {0.012: "SGD's", 0.003: "kept", 0.0015: "wrong way", 0.01: "root"},
+    "write_mup_rates": {
+        lambda lr, width, layers, base: [lr * base / width] * layers: "input layer keeps",
+        lambda lr, width, layers, base: [lr] * layers: "the standard",
+        lambda lr, width, layers, base: [lr] + [lr * width / base] * (layers - 1): "divide by m",
+        lambda lr, width, layers, base: (
+            [lr] + [lr * (base / width) ** 0.5] * (layers - 1)
+        ): "root belongs",
+        lambda lr, width, layers, base: (
+            [lr, *[lr * base / width] * (layers - 2), lr]
+        ): "readout has",
+        lambda lr, width, layers, base: [lr] + [lr / width] * (layers - 1): "width / base",
+        lambda lr, width, layers, base: (
+            [lr * width / base, *[lr] * (layers - 2), lr * base / width]
+        ): "SGD's",
+        lambda lr, width, layers, base: lr: "one rate per layer",
+    },
+    "three_shifts": {
+        shifts("last", "last", "all"): "beside the input",
+        shifts("first", "first", "all"): "beside the output",
+        shifts("first", "last", "last"): "all layers go on",
+        shifts("first", ..., "all"): "fill in",
+        3: "dict",
+    },
+    "write_adapter": {
+        lambda x, W, A, B, alpha: x @ W + x @ A @ B: "α/r is missing",
+        lambda x, W, A, B, alpha: x @ W + alpha * x @ A @ B: "divide it by the rank",
+        lambda x, W, A, B, alpha: x @ W + alpha / len(A) * x @ A @ B: "inner",
+        lambda x, W, A, B, alpha: alpha / A.shape[1] * x @ A @ B: "frozen layer",
+        lambda x, W, A, B, alpha: x @ W + alpha / A.shape[1] ** 0.5 * x @ A @ B: "rsLoRA",
+        lambda x, W, A, B, alpha: x @ W: "no effect",
+        lambda x, W, A, B, alpha: (x @ W).sum(): "one row",
+    },
+    "doubled_alpha": {
+        (4, 0.5): "SGD × 4",
+        (0.5, 0.5): "SGD × ½",
+        (0.25, 0.25): "Adam × ¼",
+        (0.25, 2): "Adam × 2",
+        (1, 1): "SGD × 1",
+        0.25: "pair",
+    },
+}
+NEAR = {
+    "transfer_all": [moved(8 / 1.52, 1, 2.83), moved(8 * 1.52, 1, 2.83), moved(8, 1, 2.83 / 1.52)]
+    + [moved(8, 1, 2.83 * 1.52), moved(8, 0.9 * 1.52, 2.83), moved(8, 0.9 / 1.52, 2.83)],
+}
+
+
+@pytest.mark.parametrize("name", [None, *WRONG])
+def test_questions(name):
+    check_lesson(ex, name, WRONG if name is None else WRONG[name], NEAR.get(name, ()))
+
+
+def test_untouched_dictionaries_are_not_attempted():
+    assert ex.transfer_all.check(moved(..., ..., ...)).status == "not attempted yet"
+    assert ex.three_shifts.check(shifts(..., ..., ...)).status == "not attempted yet"
+
+
+def test_arrays_and_other_orders_of_multiplication_count():
+    assert ex.write_mup_rates.check(lambda *a: np.array(ex.mup_rates(*a))).status == "correct"
+    whole = ex.write_adapter.check(lambda x, W, A, B, alpha: x @ (W + alpha / B.shape[0] * A @ B))
+    assert whole.status == "correct"
