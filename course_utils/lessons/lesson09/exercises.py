@@ -16,6 +16,7 @@ from course_utils.course.exercises import (
     expect,
     expect_none_of,
     expect_number,
+    grade_choice,
     grade_number,
     number,
     pair,
@@ -60,6 +61,26 @@ sixteen_times = question(
     ),
     solution=(16, 4),
     explanation="At equal examples only η/B counts for SGD and only η/√B for Adam.",
+)
+
+
+equal_updates = question(
+    "equal_updates",
+    "400 updates at every batch size: by how much does SGD's best rate grow from batch 1 to 16?",
+    grade_choice(
+        "4 to 10",
+        {
+            "less than 4": "larger batches have less noise, and that alone allows more than this.",
+            "4 to 10": "About six times: neither 16 nor 4. No power that one could know before.",
+            "16": "that needed a sixteenth of the updates: each had to go sixteen times as far.",
+        },
+    ),
+    hints=(
+        "The distance to go is the same, and so is the number of updates.",
+        "Only the noise speaks for a larger rate now.",
+    ),
+    solution="4 to 10",
+    explanation="Measured: from 0.04 to 0.25.",
 )
 
 

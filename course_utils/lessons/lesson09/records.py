@@ -117,18 +117,17 @@ def _large(path: str | PathLike[str]) -> None:
     """Tune small (width 64, batch 8), train large (width 512, batch 64), 12,800 examples each."""
     start, tables = time.perf_counter(), {}
     rules = {
-        "Adam, µP": ("Adam", True, 0.002, 0.004),
-        "Adam, standard": ("Adam", False, 0.002, 0.002),
-        "SGD": ("SGD", False, 0.1, 0.8),
+        "Adam, µP": ("Adam", True, 0.002, 0.004 * 2.0 ** np.arange(-2, 3)),
+        "Adam, standard": ("Adam", False, 0.002, 0.002 * 2.0 ** np.arange(-2, 3)),
+        "SGD": ("SGD", False, 0.1, 0.8 * 2.0 ** np.arange(-4, 3)),  # the rate kept is far below
     }
-    for name, (rule, mup, small, large) in rules.items():
+    for name, (rule, mup, small, wide) in rules.items():
         lrs = small * 2.0 ** np.arange(-3, 4)
         tables[f"{name}, small"] = width.study(
             rule, mup, 64, lrs, range(300, 308), steps=1600, batch_size=8
         )
-        lrs = large * 2.0 ** np.arange(-2, 3)
         tables[f"{name}, large"] = width.study(
-            rule, mup, 512, lrs, range(400, 408), steps=200, batch_size=64
+            rule, mup, 512, wide, range(400, 408), steps=200, batch_size=64
         )
         save(path, tables, command=COMMAND, seconds=round(time.perf_counter() - start))
 

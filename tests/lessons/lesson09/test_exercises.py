@@ -31,6 +31,7 @@ WRONG = {
         (2, 4): "1, 4 and 16",
         16: "pair",
     },
+    "equal_updates": {"less than 4": "less noise", "16": "sixteenth", "four": "one of"},
     "wider": {4: "more weights", 1: "holds for SGD", 0.25: "1/width", 3: "to choose"},
     "fine_tuning": {
         (0.5, 0.02): "SGD at 0.5",
