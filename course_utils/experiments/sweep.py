@@ -153,6 +153,13 @@ def forget_traces(optimizer: Any) -> None:
     The momentum of a dead unit shrinks by 0.9 per update until it is a subnormal number (below
     1.2e-38), where it stays, and where a CPU computes many times slower: after 800 updates Adam
     would take three times as long. Against the eps of any rule, 1e-35 is nothing.
+
+    >>> from course_utils.optimizers import GradientDescent
+    >>> rule = GradientDescent(momentum=0.9)
+    >>> _ = rule.step([0.0, 0.0], [1e-36, 1.0], lr=0.1)
+    >>> forget_traces(rule)
+    >>> rule.velocity
+    array([0., 1.])
     """
     for name in getattr(optimizer, "memory", ()):
         state = getattr(optimizer, name)

@@ -15,11 +15,11 @@ from course_utils.lessons.lesson09.training import (
     constant,
     evaluate,
     networks,
+    result,
     score,
     stream,
     train,
 )
-from course_utils.lessons.lesson09.width import result
 from course_utils.optimizers import Adam, GradientDescent
 
 RULES = {"SGD": GradientDescent(), "momentum": GradientDescent(momentum=0.9), "Adam": Adam()}

@@ -13,8 +13,7 @@ from course_utils.experiments.batches import Batches, with_ones
 from course_utils.experiments.datasets import Split, digits
 from course_utils.experiments.networks import Networks
 from course_utils.experiments.table import Table
-from course_utils.lessons.lesson09.training import again, evaluate, networks, to_zero, train
-from course_utils.lessons.lesson09.width import result
+from course_utils.lessons.lesson09.training import again, evaluate, networks, result, to_zero, train
 from course_utils.optimizers import Adam, GradientDescent
 
 SIZES = (64, 32, 32, 10)

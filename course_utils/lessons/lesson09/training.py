@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from course_utils import sampling, validate
 from course_utils.experiments.batches import with_ones
 from course_utils.experiments.datasets import Split
+from course_utils.experiments.files import rounded
 from course_utils.experiments.networks import Networks
 from course_utils.experiments.sweep import forget_traces
+from course_utils.experiments.table import Table
 from course_utils.experiments.teacher import Teacher
 from course_utils.optimizers import Optimizer
 
@@ -141,3 +144,24 @@ def evaluate(nets: Networks, params: np.ndarray, split: Split, name: str) -> dic
     with np.errstate(all="ignore"):
         loss, accuracy = nets.evaluate(params, with_ones(split), split.y)
     return {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
+
+
+def result(
+    lrs: Sequence[float],
+    seeds: Sequence[int],
+    metrics: Mapping[str, np.ndarray],
+    first: np.ndarray,
+    meta: dict[str, Any],
+) -> Table:
+    """Return a table of metrics with four digits; a run is lost above ten times its `first` loss.
+
+    >>> losses = {"test_loss": np.array([[1.23456, 21]])}
+    >>> table = result([0.1], [0, 1], losses, np.array([2.0, 2]), {})
+    >>> table.final("test_loss").tolist(), table.diverged.tolist()
+    ([[1.235, 21.0]], [[False, True]])
+    """
+    name = next(name for name in metrics if name.endswith("_loss"))
+    with np.errstate(invalid="ignore"):
+        lost = ~(metrics[name] <= 10 * first)
+    digits = {k: np.array(rounded(values, 4), dtype=float) for k, values in metrics.items()}
+    return Table(lrs, seeds, digits, lost, meta)

@@ -11,7 +11,14 @@ from course_utils import validate
 from course_utils.experiments.networks import Networks
 from course_utils.experiments.table import Table
 from course_utils.experiments.teacher import Teacher
-from course_utils.lessons.lesson09.training import constant, networks, score, stream, train
+from course_utils.lessons.lesson09.training import (
+    constant,
+    networks,
+    result,
+    score,
+    stream,
+    train,
+)
 from course_utils.optimizers import Adam, GradientDescent
 
 BASE = 64
@@ -104,14 +111,3 @@ def study(
         "data": task.name, "sizes": [20, width, width, 10], "optimizer": optimizer.name,
         "parametrization": "µP" if mup else "standard", "steps": steps, "batch_size": batch_size,
     })  # fmt: skip
-
-
-def result(lrs, seeds, metrics, first, meta) -> Table:
-    """A table with four digits; a run diverged if its loss ended above ten times the first."""
-    name = next(name for name in metrics if name.endswith("_loss"))
-    with np.errstate(invalid="ignore"):
-        lost = ~(metrics[name] <= 10 * first)
-    rounded = {
-        k: np.array([[float(f"{v:.4g}") for v in row] for row in m]) for k, m in metrics.items()
-    }
-    return Table(lrs, seeds, rounded, lost, meta)

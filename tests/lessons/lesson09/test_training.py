@@ -79,3 +79,9 @@ def test_the_score_is_that_of_the_teacher() -> None:
     assert training.score(nets, nets.initial(), teacher)["test_loss"][0, 0] == pytest.approx(
         loss.item(), rel=1e-5
     )
+
+
+def test_a_run_that_ended_above_ten_times_its_first_loss_diverged() -> None:
+    metrics = {"test_loss": np.array([[1.0, 21.0, np.nan]])}
+    table = training.result([0.1], [0, 1, 2], metrics, np.full((1, 3), 2.0), {})
+    assert table.diverged.tolist() == [[False, True, True]]

@@ -58,9 +58,3 @@ def test_at_the_base_width_nothing_changes() -> None:
 def test_bad_input_is_named(arguments: tuple, word: str) -> None:
     with pytest.raises(ValueError, match=word):
         width.mup_factors(*arguments)
-
-
-def test_a_run_that_ended_above_ten_times_its_first_loss_diverged() -> None:
-    metrics = {"test_loss": np.array([[1.0, 21.0, np.nan]])}
-    table = width.result([0.1], [0, 1, 2], metrics, np.full((1, 3), 2.0), {})
-    assert table.diverged.tolist() == [[False, True, True]]
