@@ -37,6 +37,11 @@ def test_a_rate_at_which_a_seed_was_lost_is_a_cliff_and_order_does_not_matter() 
     order = np.random.default_rng(0).permutation(len(RATES))
     cut = Table(RATES[order], table.seeds, {"test_loss": losses[order]})
     assert 0.5 < best_rate(cut) <= 1.0
+    assert best_rate(cut) == best_rate(Table(RATES, table.seeds, {"test_loss": losses}))
+    shuffled = Table(
+        RATES[order], table.seeds, {"test_loss": valley(1.3).final("test_loss")[order]}
+    )
+    assert best_rate(shuffled) == pytest.approx(1.3)
 
 
 @pytest.mark.parametrize("power", [1.0, 0.5, -0.5])
