@@ -141,4 +141,7 @@ RECORDS: dict[str, Callable[[PathLike[str]], None]] = {
     "09_adapter.json": _adapter,
     "09_batch_digits.json": lambda path: _batch(path, "digits", range(100, 116), examples=5000),
     "09_large.json": _large,
+    "09_batch_digits_updates.json": lambda path: _batch(
+        path, "digits", range(100, 116), updates=400
+    ),
 }

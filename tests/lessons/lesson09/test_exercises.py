@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from exercise_table import check_lesson
 
+from course_utils.experiments.table import load
 from course_utils.lessons.lesson09 import exercises as ex
+from course_utils.lessons.lesson09.transfer import best_rate
 
 
 class Factors(dict):
@@ -18,10 +20,6 @@ def moved(sgd, standard, mup):
     return Factors({"SGD": sgd, "Adam, standard": standard, "Adam, µP": mup})
 
 
-def shifts(scanner, language, nothing):
-    return Factors({"scanner": scanner, "language": language, "nothing new": nothing})
-
-
 WRONG = {
     "sixteen_times": {
         (4, 4): "SGD × 4",
@@ -31,7 +29,7 @@ WRONG = {
         (2, 4): "1, 4 and 16",
         16: "pair",
     },
-    "equal_updates": {"less than 4": "less noise", "16": "sixteenth", "four": "one of"},
+    "equal_updates": {"not at all": "less noise", "16": "sixteenth", "four": "one of"},
     "wider": {4: "more weights", 1: "holds for SGD", 0.25: "1/width", 3: "to choose"},
     "fine_tuning": {
         (0.5, 0.02): "SGD at 0.5",
@@ -56,7 +54,7 @@ WRONG = {
         moved(8, ..., 1): "number",
         3: "dict",
     },
-    "shorter_budget": {0.012: "SGD's", 0.003: "kept", 0.0015: "wrong way", 0.01: "root"},
+    "larger_batch": {0.012: "SGD's", 0.003: "kept", 0.0015: "wrong way", 0.01: "root"},
     "write_mup_rates": {
         lambda lr, width, layers, base: [lr * base / width] * layers: "input layer keeps",
         lambda lr, width, layers, base: [lr] * layers: "the standard",
@@ -73,12 +71,14 @@ WRONG = {
         ): "SGD's",
         lambda lr, width, layers, base: lr: "one rate per layer",
     },
-    "three_shifts": {
-        shifts("last", "last", "all"): "beside the input",
-        shifts("first", "first", "all"): "beside the output",
-        shifts("first", "last", "last"): "all layers go on",
-        shifts("first", ..., "all"): "fill in",
-        3: "dict",
+    "rule_and_record": {
+        (4, 4.4): "Adam's",
+        (1, 4.4): "rate ∝ batch",
+        (16, 16): "the rule again",
+        (16, 0.23): "divide",
+        (16, 12): "both tables",
+        (16, 3.9): "both tables",
+        16: "pair",
     },
     "write_adapter": {
         lambda x, W, A, B, alpha: x @ W + x @ A @ B: "α/r is missing",
@@ -89,7 +89,7 @@ WRONG = {
         lambda x, W, A, B, alpha: x @ W: "no effect",
         lambda x, W, A, B, alpha: (x @ W).sum(): "one row",
     },
-    "doubled_alpha": {
+    "larger_alpha": {
         (4, 0.5): "SGD × 4",
         (0.5, 0.5): "SGD × ½",
         (0.25, 0.25): "Adam × ¼",
@@ -100,7 +100,7 @@ WRONG = {
 }
 NEAR = {
     "transfer_all": [moved(8 / 1.52, 1, 2.83), moved(8 * 1.52, 1, 2.83), moved(8, 1, 2.83 / 1.52)]
-    + [moved(8, 1, 2.83 * 1.52), moved(8, 0.9 * 1.52, 2.83), moved(8, 0.9 / 1.52, 2.83)],
+    + [moved(8, 1, 2.83 * 1.52), moved(8, 0.83 * 1.52, 2.83), moved(8, 0.83 / 1.52, 2.83)],
 }
 
 
@@ -111,7 +111,16 @@ def test_questions(name):
 
 def test_untouched_dictionaries_are_not_attempted():
     assert ex.transfer_all.check(moved(..., ..., ...)).status == "not attempted yet"
-    assert ex.three_shifts.check(shifts(..., ..., ...)).status == "not attempted yet"
+
+
+def test_the_rule_fails_on_the_digits_by_loss_and_by_accuracy():
+    digits = load("notebooks/results/09_batch_digits.json")
+    for metric in ("test_loss", "test_accuracy"):
+        small, large = (best_rate(digits[f"SGD, batch {B}"], metric) for B in (4, 64))
+        assert ex.rule_and_record.check((16, large / small)).status == "correct"
+    accuracy = digits["SGD, batch 64"].mean("test_accuracy")
+    lrs = digits["SGD, batch 64"].lrs
+    assert accuracy[lrs == 0.8] > 0.85 > 0.45 > accuracy[lrs == 1.6] and accuracy[lrs == 3.2] < 0.11
 
 
 def test_arrays_and_other_orders_of_multiplication_count():
