@@ -1,10 +1,9 @@
 """Lesson 9: transferring a learning rate."""
 
 EXERCISES = (
-    "shorter_budget",
+    "larger_batch",
     "write_mup_rates",
-    "three_shifts",
+    "rule_and_record",
     "write_adapter",
-    "doubled_alpha",
 )
 """In the order of the notebook."""
