@@ -139,7 +139,7 @@ def _train(
         params = optimizer.step(params, gradient, rates[:, t : t + 1])
         bar.update(len(lr))
         if t % _CHECK_EVERY == 0:
-            _forget_traces(optimizer)
+            forget_traces(optimizer)
             if np.isnan(loss).all():  # no update can change that: the rest of the record stays NaN
                 bar.update(len(lr) * (s.steps - t - 1))
                 break
@@ -150,12 +150,19 @@ def _train(
         record["final_loss"][:], _ = networks.evaluate(params, *batches.parts["train"])
 
 
-def _forget_traces(optimizer: Any) -> None:
+def forget_traces(optimizer: Any) -> None:
     """Set to zero what an optimizer remembers of gradients that vanished long ago.
 
     The momentum of a dead unit shrinks by 0.9 per update until it is a subnormal number (below
     1.2e-38), where it stays, and where a CPU computes many times slower: after 800 updates Adam
     would take three times as long. Against the eps of any rule, 1e-35 is nothing.
+
+    >>> from course_utils.optimizers import GradientDescent
+    >>> rule = GradientDescent(momentum=0.9)
+    >>> _ = rule.step([0.0, 0.0], [1e-36, 1.0], lr=0.1)
+    >>> forget_traces(rule)
+    >>> rule.velocity
+    array([0., 1.])
     """
     for name in getattr(optimizer, "memory", ()):
         state = getattr(optimizer, name)
