@@ -257,3 +257,27 @@ def studies(path: str | PathLike[str]) -> dict[str, Study]:
 
 def _lengths(steps: int) -> tuple[int, ...]:
     return steps // 3, 2 * steps // 3, steps
+
+
+def record_starts(path: str | PathLike[str], tasks: Sequence[Task], seeds: range) -> None:
+    """Write what linear cool-downs reach that begin after 0, 10, ... 100 % of the shortest length.
+
+    Tables such as "teacher: 40 %", with a row for every second rate.
+    """
+    start, made = time.process_time(), {}
+    for task in tasks:
+        h, lrs = task.lengths[0], RATES["SGD"][:9:2]
+        for percent in range(0, 101, 10):
+            S = h * percent // 100
+            plans = [warmup_stable_decay(lr, 0, S, h - S) for lr in lrs]
+            groups = [seeds[i : i + 8] for i in range(0, len(seeds), 8)]
+            runs = [train(task, plans, group, at=[h])["last"][h] for group in groups]
+            cells = {
+                f"test_{m}": np.array(
+                    rounded(np.hstack([run[f"test_{m}"] for run in runs]), 4), float
+                )
+                for m in METRICS
+            }
+            meta = {"updates": h, "start": S, "hidden": task.hidden}
+            made[f"{task.name}: {percent} %"] = Table(lrs, seeds, cells, None, meta)
+    save(path, made, command=COMMAND, seconds=round(time.process_time() - start))
