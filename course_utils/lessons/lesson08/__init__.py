@@ -1,4 +1,10 @@
 """Lesson 8: without knowing the end."""
 
-EXERCISES = ()
+EXERCISES = (
+    "cool_down",
+    "average",
+    "price",
+    "memory_of_an_average",
+    "too_late",
+)
 """In the order of the notebook."""

@@ -1,40 +1,43 @@
-"""The pictures of lesson 8 that are drawn more than once."""
+"""The picture of lesson 8 that is drawn three times: how far methods are behind the plan."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from course_utils import views
 from course_utils.lessons.lesson08.methods import Study
 
 
 def behind(
-    ax: Axes,
-    study: Study,
-    methods: Mapping[str, str],
-    *,
-    metric: str = "loss",
-    rate: str = "own",
-) -> None:
-    """Draw how far methods are behind the planned cosine at the three lengths, with 95 % intervals.
+    studies: Mapping[str, Study], methods: Mapping[str, tuple[str, str]], titles: Mapping[str, str]
+) -> Figure:
+    """Return a figure of the loss behind the planned cosine at three lengths, 95 % intervals.
 
     Args:
-        ax: where to draw.
-        study: of one task.
-        methods: {method: what the legend calls it}.
-        metric: "loss", or "accuracy", in points.
-        rate: "own" or "one", as in `Study.value`.
+        studies: {task: study}.
+        methods: {what the legend calls it: (method, at which rate)}, as in `Study.value`.
+        titles: {task: the finding}; a panel for each, in this order.
     """
+    fig, axes = views.subplots(cols=len(titles), size=(12.5, 4.6))
+    for ax, (task, title) in zip(axes, titles.items()):
+        _panel(ax, studies[task], methods)
+        ax.set_title(title)
+    axes[0].set_ylabel("loss behind\nthe planned cosine")
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    return fig
+
+
+def _panel(ax: Axes, study: Study, methods: Mapping[str, tuple[str, str]]) -> None:
     lengths = study.lengths
-    for i, (method, label) in enumerate(methods.items()):
-        found = [study.behind(method, h, metric, rate) for h in lengths]
+    for i, (label, (method, rate)) in enumerate(methods.items()):
+        found = [study.behind(method, h, rate=rate) for h in lengths]
         shift = (i - (len(methods) - 1) / 2) * 0.02 * lengths[-1]
-        x, y = [h + shift for h in lengths], [e.mean for e in found]
         ax.errorbar(
-            x,
-            y,
+            [h + shift for h in lengths],
+            [e.mean for e in found],
             yerr=[e.high - e.mean for e in found],
             capsize=3,
             label=label,
@@ -42,5 +45,3 @@ def behind(
         )
     ax.axhline(0, color=views.GRAY, lw=1)
     ax.set(xlabel="updates", xticks=lengths)
-    unit = "in loss" if metric == "loss" else "in points of accuracy"
-    ax.set_ylabel(f"behind the planned cosine,\n{unit}")

@@ -211,17 +211,21 @@ class Study:
     def value(self, method: str, h: int, metric: str = "loss", rate: str = "own") -> np.ndarray:
         """Return the test loss or accuracy after h updates from each seed (S,).
 
-        `rate` is "own", the best for that length, or "one", the best for all three.
+        `rate` is "own", the best for that length; "one", the best for all three; or "whole", the
+        best for the longest.
         """
         table = self.tables[validate.one_of("method", method, self.tables)]
-        key = "one" if validate.one_of("rate", rate, ("own", "one")) == "one" else str(h)
-        row = table.meta["chosen"][validate.one_of("metric", metric, METRICS)][key]
-        return table.final(f"{h}_test_{metric}")[row]
+        return table.final(f"{h}_test_{metric}")[self._row(table, h, metric, rate)]
 
     def rate(self, method: str, h: int, metric: str = "loss", rate: str = "own") -> float:
         """Return the rate that `value` belongs to."""
-        table = self.tables[method]
-        return float(table.lrs[table.meta["chosen"][metric]["one" if rate == "one" else str(h)]])
+        table = self.tables[validate.one_of("method", method, self.tables)]
+        return float(table.lrs[self._row(table, h, metric, rate)])
+
+    def _row(self, table: Table, h: int, metric: str, rate: str) -> int:
+        keys = {"own": str(h), "one": "one", "whole": str(self.lengths[-1])}
+        chosen = table.meta["chosen"][validate.one_of("metric", metric, METRICS)]
+        return chosen[keys[validate.one_of("rate", rate, keys)]]
 
     def behind(
         self, method: str, h: int, metric: str = "loss", rate: str = "own", other: str = ""
