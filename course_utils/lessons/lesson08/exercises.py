@@ -96,19 +96,19 @@ what_is_left_of_the_gap = question(
 
 schedule_free_at_the_end = question(
     "schedule_free_at_the_end",
-    "Schedule-free SGD against a cosine made for just this length (T), each at its own best rate: "
-    "its loss is A lower, B the same, C higher?",
+    "Schedule-free SGD against a cosine made for just this length, each at its own best rate, β "
+    "chosen too: A far behind (less than half of the gap closed), B close, C far ahead?",
     grade_choice(
-        "C",
+        "B",
         {
-            "A": "it does not know the end, and the cosine does. Beating it would be a miracle.",
-            "B": "close, but the difference is clear on all our tasks.",
-            "C": "Higher on every task, by a little to a third of the gap. In return it can be "
-            "stopped at any time.",
+            "A": "that would be the mean of all weights of 8.3. Here the gradient is taken near "
+            "the average, and that makes the difference.",
+            "B": "Within 0.01 in loss on every task and at every length, with β = 0.5.",
+            "C": "both leave little noise behind. Where would a large lead come from?",
         },
     ),
-    hints=("Which of the two knows more?",),
-    solution="C",
+    hints=("It averages everything. But where is the gradient taken?", "Near the average."),
+    solution="B",
 )
 
 # ------------------------------------------------------------------ exercises

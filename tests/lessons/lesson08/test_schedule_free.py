@@ -1,4 +1,4 @@
-"""Schedule-free rules against the authors' package, in float64 (tests/golden/schedule_free.json)."""
+"""Against the authors' package, in float64 (tests/golden/schedule_free.json)."""
 
 import json
 from pathlib import Path

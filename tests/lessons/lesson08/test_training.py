@@ -1,4 +1,4 @@
-"""The loop of lesson 8 against `sweep`, against a branch taken by hand, and its averages by hand."""
+"""The loop of lesson 8 against `sweep`, a branch taken by hand, and averages taken by hand."""
 
 from dataclasses import replace
 
