@@ -102,9 +102,17 @@ def test_a_record_reports_the_chosen_rates_on_fresh_seeds(tmp_path, monkeypatch)
     monkeypatch.setattr(methods, "CHOOSE", range(2))
     few = [methods.Method("planned cosine"), methods.Method("20 % linear")]
     monkeypatch.setitem(methods.METHODS, "SGD", few)
+    used = []
+
+    def spy(task, plans, seeds, **options):
+        used.append((len(plans), list(seeds)))
+        return train(task, plans, seeds, **options)
+
+    monkeypatch.setattr(methods, "train", spy)
     methods.record(tmp_path / "few.json", "SGD", [TINY], range(50, 53))
     study = methods.studies(tmp_path / "few.json")["digits"]
     assert study.lengths == (10, 20, 30)
+    assert used[:3] == [(2, [0, 1])] * 3 and used[3][1] == [50, 51, 52] and len(used) == 12
     plans = {lr: warmup_stable_decay(lr, 0, 24, 6) for lr in (0.01, 0.3)}
     tried = train(TINY, list(plans.values()), range(2))["last"][30]["validation_loss"]
     best = list(plans)[tried.mean(axis=1).argmin()]
