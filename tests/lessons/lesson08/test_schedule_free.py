@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from course_utils.lessons.lesson08.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 
-GOLDEN = json.loads((Path(__file__).parents[2] / "golden/schedule_free.json").read_text())
+TESTS = Path(__file__).parents[2]
+NOTEBOOKS = TESTS.parent / "notebooks"
+GOLDEN = json.loads((TESTS / "golden/schedule_free.json").read_text())
 
 
 def rule(name, options):
@@ -72,3 +75,33 @@ def test_a_rate_of_zero_moves_nothing():
 def test_refuses_what_has_no_meaning(options, word):
     with pytest.raises(ValueError, match=word):
         ScheduleFreeAdamW(**options)
+
+
+class Bowl:
+    """In the place of the notebook's network: the quadratic of the golden file, with its noise."""
+
+    def __init__(self):
+        self.matrix, self.vector, self.noise = (np.array(p) for p in GOLDEN["problem"].values())
+        self.calls = 0
+
+    def start(self, seed):
+        return np.ones(6)
+
+    def loss_and_gradient(self, w, batch):
+        self.calls += 1
+        return 0.0, self.matrix @ w - self.vector + self.noise[self.calls - 1]
+
+
+def test_the_ten_lines_of_the_lesson_are_the_authors_rule():
+    notebook = json.loads((NOTEBOOKS / "08_without_knowing_the_end.ipynb").read_text("utf-8"))
+    (source,) = ("".join(c["source"]) for c in notebook["cells"] if c["id"] == "8a0c1e41")
+    assert len(source.strip().splitlines()) <= 10
+    data = SimpleNamespace(train=SimpleNamespace(take=lambda rows: rows))
+    names = {
+        "mlp": Bowl(),
+        "data": data,
+        "batch_order": lambda n, size, updates, seed: range(updates),
+    }
+    exec(source, names)
+    x = names["schedule_free"](rate=0.1, beta=0.9, seed=0, updates=200)
+    np.testing.assert_allclose(x, GOLDEN["cases"]["SGD"]["x"], rtol=0, atol=1e-12)
