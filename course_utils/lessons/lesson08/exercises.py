@@ -209,7 +209,11 @@ cool_down = question(
 
 
 def my_average(path, power):
-    """a <- a + (p + 1)/(n + p) (w_n - a), n from 1."""
+    """From the start, a <- a + (p + 1)/(n + p) (w_n - a).
+
+    >>> my_average(np.array([[1.0], [2.0], [3.0]]), 1.0).round(4)
+    array([2.3333])
+    """
     a = np.zeros_like(path[0])
     for n, w in enumerate(path, start=1):
         a = a + (power + 1) / (n + power) * (w - a)

@@ -20,6 +20,14 @@ def behind(
         studies: {task: study}.
         methods: {what the legend calls it: (method, at which rate)}, as in `Study.value`.
         titles: {task: the finding}; a panel for each, in this order.
+
+    Example:
+        >>> from course_utils.lessons.lesson08.methods import studies
+        >>> recorded = studies("notebooks/results/08_sgd.json")
+        >>> shown = {"averaged": ("weights t^8", "own")}
+        >>> fig = behind(recorded, shown, {"teacher": "Level", "digits": "Level"})
+        >>> len(fig.axes)
+        2
     """
     fig, axes = views.subplots(cols=len(titles), size=(12.5, 4.6))
     for ax, (task, title) in zip(axes, titles.items()):

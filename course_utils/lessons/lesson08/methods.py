@@ -136,7 +136,7 @@ def choose(found: Mapping[int, Scores], metric: str) -> dict[str, int]:
     return {name: int(np.argmin(np.nan_to_num(v, nan=np.inf))) for name, v in means.items()}
 
 
-def tables(task: Task, family: str = "SGD", seeds: Iterable[int] = REPORT) -> dict[str, Table]:
+def record_task(task: Task, family: str = "SGD", seeds: Iterable[int] = REPORT) -> dict[str, Table]:
     """Choose rates and report: one table per method, with metrics such as "1000_test_loss".
 
     `meta["chosen"][metric]` has the row of each length and of "one"; `meta["edge"]` what of it is
@@ -192,7 +192,7 @@ def record(path: str | PathLike[str], family: str, tasks: Sequence[Task], seeds:
     """Write the tables of several tasks, named "teacher: constant"; the file grows by task."""
     start, made = time.process_time(), {}
     for task in tasks:
-        made |= {f"{task.name}: {name}": t for name, t in tables(task, family, seeds).items()}
+        made |= {f"{task.name}: {name}": t for name, t in record_task(task, family, seeds).items()}
         save(path, made, command=COMMAND, seconds=round(time.process_time() - start))
 
 
@@ -248,7 +248,13 @@ class Study:
 
 
 def studies(path: str | PathLike[str]) -> dict[str, Study]:
-    """Read a file of `record`: {task: `Study`}."""
+    """Read a file of `record`: {task: `Study`}.
+
+    >>> studies("results/no_such_file.json")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'results/no_such_file.json'
+    """
     grouped: dict[str, dict[str, Table]] = {}
     for name, table in load(path).items():
         task, method = name.split(": ")
