@@ -103,7 +103,7 @@ schedule_free_at_the_end = question(
         {
             "A": "that would be the mean of all weights of 8.3. Here the gradient is taken near "
             "the average, and that makes the difference.",
-            "B": "Within 0.01 in loss on every task and at every length, with β = 0.5.",
+            "B": "At most 0.01 behind in loss, on every task and at every length, with β = 0.5.",
             "C": "both leave little noise behind. Where would a large lead come from?",
         },
     ),

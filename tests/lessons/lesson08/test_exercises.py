@@ -169,4 +169,4 @@ def test_what_the_checkers_say_of_methods_is_on_record():
         cut, constant = (study.behind(m, third).mean for m in ("cosine cut", "constant"))
         assert cut > 0.5 * constant > 0
         for h in study.lengths:
-            assert abs(study.behind("schedule-free, β = 0.5", h).mean) < 0.0105
+            assert study.behind("schedule-free, β = 0.5", h).mean < 0.01
