@@ -10,6 +10,7 @@ LAB_ARGS  ?=
 NOTEBOOKS ?= notebooks
 RUNS      ?= 20
 SHIFTS    ?= 10
+FOLDER    ?=
 
 BIN := $(VENV)/bin
 PY  := $(BIN)/python
@@ -46,7 +47,7 @@ HANGS := -o faulthandler_timeout=1800 -o faulthandler_exit_on_timeout=true
 ROOT_ARGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test lint unit nbval test-browser test-lite run fresh slides book lite links audit contracts records cifar100 bench readme repeat clean
+.PHONY: help install lab test lint unit nbval test-browser test-lite run fresh slides book lite links audit contracts grade records cifar100 bench readme repeat clean
 
 help: ## this list
 	@echo "A hands-on course on the learning rate. First of all: make lab"
@@ -147,6 +148,9 @@ audit: install ## which conclusions fall on other seeds? (NB=03 for one, SHIFTS=
 
 contracts: install ## what each lesson promises in the guide, and its minutes
 	@$(PY) tools/contracts.py
+
+grade: install ## run and judge the homework in a folder: FOLDER=path (it runs strangers' code, see the guide)
+	@$(PY) tools/grade.py "$(FOLDER)" $(ARGS)
 
 records: install ## make the recorded files of a lesson again: NB=05, ARGS=05_sparse.json for one
 	@$(PY) tools/records.py $(NB) $(ARGS)

@@ -3,10 +3,6 @@
 Each lesson has a module of questions: `from course_utils.lessons.lesson01 import exercises as ex`.
 Checking never raises: an untouched stub is "not attempted yet", a wrong answer is told why, and a
 right one is told what it means. So an untouched notebook runs from top to bottom.
-
-Graders: `grade_number` and `grade_choice` state a question by its answers. A question that needs
-more is graded by a function of `number`, `choice`, `pair`, `call` (which read the answer) and
-`expect`, `expect_number`, `expect_none_of` (which judge it).
 """
 
 from __future__ import annotations
@@ -89,20 +85,15 @@ class Question:
 
     Args:
         prompt: the question in one sentence.
-        grade: called with the learner's answer; returns what a right answer means, or raises
-            `Incorrect` with the reason.
+        grade: answer -> what a right one means; raises `Incorrect` with the reason otherwise.
         hints: shown one after the other by `hint()`.
         solution: the answer itself: a value, or a function whose source is shown.
         explanation: a sentence or two shown with the solution.
         place: (lesson, name), under which a right answer is kept; see `Lesson.question`.
 
     Example:
-        >>> grade = grade_number(
-        ...     0.5,
-        ...     mistakes={0.25: "that is 1/λ."},
-        ...     otherwise="2/λ is the limit, with λ = 4.",
-        ...     right="The limit is 2/λ.",
-        ... )
+        >>> words = {"otherwise": "2/λ is the limit, with λ = 4.", "right": "The limit is 2/λ."}
+        >>> grade = grade_number(0.5, mistakes={0.25: "that is 1/λ."}, **words)
         >>> question = Question("Largest stable rate?", grade, hints=("λ = 4",), solution=0.5)
         >>> question.check(...)
         ○ not attempted yet — Replace the ... with your answer and run the cell again.
@@ -136,10 +127,8 @@ class Question:
 
         That a question of a lesson was answered rightly is kept (see `course.progress`).
         """
-        if answer is ... or answer is None:
-            return Outcome(
-                NOT_ATTEMPTED, "Replace the ... with your answer and run the cell again."
-            )
+        if untouched(answer):
+            return _STUB_LEFT
         try:
             with np.errstate(all="ignore"):
                 outcome = Outcome(CORRECT, self.grade(answer))
@@ -197,13 +186,22 @@ def _in_words(error: BaseException) -> str:
         return f"{type(error).__name__}."
 
 
+def untouched(answer: Any) -> bool:
+    """Whether an answer is still the placeholder, or a collection with nothing else in it.
+
+    >>> untouched(...), untouched({"A": ..., "B": (..., 0.1)}), untouched((..., 1)), untouched([])
+    (True, True, True, False)
+    """
+    if isinstance(answer, dict):
+        return bool(answer) and all(map(untouched, answer.values()))
+    return answer is None or answer is ... or (isinstance(answer, tuple) and ... in answer)
+
+
 # --- reading the answer ---------------------------------------------------------------------------
 
 
 def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     """Call the learner's function with copies of lists and arrays, which it may change.
-
-    A stub counts as not attempted; a function that computes and returns nothing is told so.
 
     >>> call(lambda x: 2 * x, 3)
     6
@@ -213,7 +211,7 @@ def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     mutable = (list, dict, set, np.ndarray)
     own = [copy.deepcopy(a) if isinstance(a, mutable) else a for a in arguments]
     result = function(*own, **options)
-    if result is ... or (result is None and _is_stub(function)):
+    if result is ... or (result is None and is_stub(function)):
         raise NotAttempted
     if result is None:
         raise Incorrect(
@@ -223,11 +221,16 @@ def call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
     return result
 
 
+_STUB_LEFT = Outcome(NOT_ATTEMPTED, "Replace the ... with your answer and run the cell again.")
 _STUB = {"NOP", *(step.opname for step in dis.get_instructions(lambda: None))}
 
 
-def _is_stub(function: Callable[..., Any]) -> bool:
-    """Whether the body is nothing but `...`, `pass` or a docstring."""
+def is_stub(function: Any) -> bool:
+    """Whether the body of a function is nothing but `...`, `pass` or a docstring.
+
+    >>> is_stub(lambda: ...), is_stub(abs)
+    (True, False)
+    """
     code = getattr(function, "__code__", None)
     return code is not None and {step.opname for step in dis.get_instructions(code)} <= _STUB
 
@@ -237,7 +240,6 @@ def number(answer: Any) -> float:
 
     >>> number("3")
     Traceback (most recent call last):
-        ...
     course_utils.course.exercises.Incorrect: the answer must be a number, got '3'.
     """
     if isinstance(answer, (bool, np.bool_, str, bytes)) or np.ndim(answer) != 0:

@@ -1,8 +1,8 @@
-"""Learning rates of a seven-layer CNN on CIFAR-100: the recorded experiment of lesson 6.
+"""Train the seven-layer CNN of lesson 6 on CIFAR-100: hours, the most valuable runs first.
 
-`record` makes the runs that `cifar_plans.plans` lists, the most valuable first, and adds them to
-`notebooks/results/06_<group>.json`. It can be stopped at any time, or killed: the same command
-goes on where it was. `load` reads such a file (see `cifar_runs`). From the command line:
+`record` makes the runs of `cifar_plans.plans` and adds them to `notebooks/results/06_<group>.json`.
+It can be stopped at any time, or killed: the same command goes on where it was. It runs on the best
+device of the machine. `load` reads such a file (see `cifar_runs`). From the command line:
 
     python -m course_utils.experiments.cifar100 --dry-run
 """
@@ -13,9 +13,9 @@ import argparse
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ from course_utils.experiments.cifar_runs import Plan, Result, add, load, refuse_
 from course_utils.experiments.cifar_runs import grid as grid  # lessons read the runs from here
 from course_utils.experiments.cifar_runs import select as select
 from course_utils.experiments.datasets import Data, cifar100
-from course_utils.experiments.devices import PRECISIONS, as_device, fast_precision
-from course_utils.experiments.diagnostics import dead_fractions, sharpness
+from course_utils.experiments.devices import best_device
+from course_utils.experiments.diagnostics import dead_fractions
 from course_utils.experiments.evaluation import evaluate
 from course_utils.experiments.models import SevenLayerCNN
 from course_utils.experiments.training import train
@@ -41,7 +41,7 @@ from course_utils.run import Run
 COMMAND = "python -m course_utils.experiments.cifar100"
 BATCH_SIZE = 128
 PROBE = 256
-"""Training images on which dead units and sharpness are measured."""
+"""Training images on which dead units are measured."""
 
 
 def record_run(
@@ -62,11 +62,7 @@ def record_run(
     Args:
         plan: what to run.
         data: `cifar100(n_validation=plan.held_out)`.
-        device: as in `train`.
-        checkpoint: file to save to after every epoch, and to go on from.
-        progress: show a progress bar.
-        max_seconds: stop after so long.
-        fused: as in `train`.
+        device, checkpoint, progress, max_seconds, fused: as in `train`; saved every epoch.
     """
     per_epoch = len(data.train) // BATCH_SIZE
     steps = plan.steps or plan.epochs * per_epoch
@@ -82,7 +78,7 @@ def record_run(
         device=device,
         precision=plan.precision,
         observers=_observers(plan, data),
-        observe_every=_observe_every(plan, per_epoch),
+        observe_every=5 if plan.steps else "epoch",
         progress=progress,
         checkpoint=checkpoint,
         checkpoint_every=per_epoch,
@@ -111,23 +107,11 @@ def _first(run: Run, updates: int) -> Run:
     )
 
 
-def _observe_every(plan: Plan, per_epoch: int) -> int | str:
-    if plan.steps:
-        return 5
-    return max(1, per_epoch // 5) if plan.measure == "sharpness" else "epoch"
-
-
 def _observers(plan: Plan, data: Data) -> dict[str, Callable[[nn.Module], Any]]:
     if plan.measure == "dead":
         return {"dead": lambda model: dead_fractions(model, data.train, PROBE)}
     parts = {name: split for name, split in data.splits.items() if name != "train"}
-    found = {part: lambda model, s=split: evaluate(model, s) for part, split in parts.items()}
-    if plan.measure == "sharpness":
-        x, y = data.train.inputs(slice(PROBE)), data.train.y[:PROBE]
-        found["sharpness"] = lambda model: (
-            sharpness(model, x, y, loss="cross_entropy", iterations=20).value
-        )
-    return found
+    return {part: lambda model, s=split: evaluate(model, s) for part, split in parts.items()}
 
 
 def _thin(run: Run, plan: Plan, per_epoch: int) -> Result:
@@ -161,16 +145,9 @@ def _thin(run: Run, plan: Plan, per_epoch: int) -> Result:
 
 
 def record(
-    root: str | os.PathLike[str] | None = None,
-    *,
-    work: str | os.PathLike[str],
     results: str | os.PathLike[str],
     groups: Iterable[str] = GROUPS,
-    epochs: int = 15,
-    seeds: int = 3,
-    precision: str = "float32",
-    width: float = 1.0,
-    device: str = "auto",
+    *,
     minutes: float | None = None,
     progress: bool = False,
     say: Callable[[str], Any] = lambda text: None,
@@ -178,41 +155,38 @@ def record(
     """Make all runs that are not recorded yet; return whether all are made.
 
     Args:
-        root: where the data are, as in `cifar100`.
-        work: a folder for checkpoints, which are large.
-        results: the folder for `06_<group>.json`, to which every run is added.
-        groups, epochs, seeds, precision, width: which runs; see `left`.
-        device: as in `train`.
+        results: the folder for `06_<group>.json`, to which every run is added; checkpoints, which
+            are large, are put into `data/checkpoints` beside it.
+        groups: which ones of `GROUPS`.
         minutes: stop after about so long.
         progress: show progress bars.
         say: told what happens, line by line.
     """
-    start = datetime.now(UTC)
-    device = str(as_device(device))
     seconds = None if minutes is None else 60 * validate.positive("minutes", minutes)
-    chosen = (tuple(groups), epochs, seeds, precision, width)
-    todo = left(results, *chosen)
-    work, results = Path(work), Path(results)
-    for folder in (work, results):
+    end = None if seconds is None else time.monotonic() + seconds
+    groups, device = list(groups), str(best_device())
+    todo = left(results, groups)
+    results = Path(results)
+    work = results.parent / "data" / "checkpoints"
+    for folder in (results, work):
         folder.mkdir(parents=True, exist_ok=True)
-    say(f"in {precision} on {device}")
     loaded: dict[int, tuple[Data, str]] = {}
     while todo:
-        plan = todo[0]
-        spent = (datetime.now(UTC) - start).total_seconds()
-        if seconds is not None and spent >= seconds:
+        plan = next(iter(todo))
+        seconds = None if end is None else end - time.monotonic()
+        if seconds is not None and seconds <= 0:
             say(f"time is up, {len(todo)} runs left")
             return False
         if plan.held_out not in loaded:  # one at a time: each is 200 MB
-            data = cifar100(root, n_validation=plan.held_out)
-            images = fingerprint(data)
-            refuse_other_images(recorded(results), images)
-            loaded = {plan.held_out: (data, images)}
+            data = cifar100(n_validation=plan.held_out)
+            loaded = {plan.held_out: (data, fingerprint(data))}
         data, images = loaded[plan.held_out]
-        say(f"{len(todo)} runs left; now {plan.name}")
+        refuse_other_images(recorded(results), images)
+        checkpoint = work / f"{plan.name}.pt"
+        say(f"{len(todo)} runs left; on {device} now {plan.name}")
         result = record_run(
-            plan, data, device=device, checkpoint=work / f"{plan.name}.pt", progress=progress,
-            max_seconds=None if seconds is None else max(seconds - spent, 1), fused=True,
+            plan, data, device=device, checkpoint=checkpoint, progress=progress,
+            max_seconds=seconds, fused=True,
         )  # fmt: skip
         if result is not None:
             result.meta["provenance"] = _provenance(device, images)
@@ -220,8 +194,8 @@ def record(
         if result is None or not result.complete:
             say("stopped; the same command goes on from the last finished epoch")
             return False
-        (work / f"{plan.name}.pt").unlink(missing_ok=True)
-        todo = left(results, *chosen)
+        checkpoint.unlink(missing_ok=True)
+        todo = left(results, groups)
     say("all runs are made")
     return True
 
@@ -237,30 +211,27 @@ def recorded(results: str | os.PathLike[str]) -> list[Result]:
     return [run for file in files if file.exists() for run in load(file)]
 
 
-def left(
-    results: str | os.PathLike[str],
-    groups: Iterable[str] = GROUPS,
-    epochs: int = 15,
-    seeds: int = 3,
-    precision: str = "float32",
-    width: float = 1.0,
-) -> list[Plan]:
-    """Return the plans of some groups that are not in a folder in full, most valuable first.
+def left(results: str | os.PathLike[str], groups: Iterable[str] = GROUPS) -> dict[Plan, int]:
+    """Return the plans of some groups that a folder does not hold in full, most valuable first.
+
+    Each with the number of epochs that are published already, for a run at a constant rate.
 
     Args:
         results: the folder.
         groups: which ones of `GROUPS`.
-        epochs, seeds, precision, width: see `plans`.
 
     Example:
-        >>> len(left("no such folder", ["sharpness"]))
-        3
+        >>> len(left("no such folder", ["rates"]))
+        36
     """
     groups = {validate.one_of("groups", group, GROUPS) for group in groups}
-    done = [run for run in recorded(results) if run.complete]
-    names = {run.plan.name for run in done}
-    listed = plans(epochs, seeds, precision, done, width)
-    return [plan for plan in listed if plan.group in groups and plan.name not in names]
+    done = recorded(results)
+    published = {
+        plan: max((run.covers(plan) for run in done), default=0)
+        for plan in plans()
+        if plan.group in groups
+    }
+    return {plan: epochs for plan, epochs in published.items() if epochs < plan.epochs}
 
 
 def fingerprint(data: Data) -> str:
@@ -297,72 +268,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the experiment from the command line; return 0, or 1 if something is left to do.
 
     Example:
-        >>> main(["--dry-run", "--only", "dead", "--results", "/no/such/folder"])
-        dead-adam-constant-0.00625-seed0-200steps-float32
+        >>> main(["--dry-run", "--only", "article", "--results", "/no/such/folder"])
+        article-adam-constant-6.25e-05-seed0-15epochs-bfloat16
         ...
-        27 runs are left, 27 of them short (200 or 1000 updates)
+        27 runs are left: 237 epochs at full width, 135 at a quarter
         0
     """
     parser = argparse.ArgumentParser(prog=COMMAND, description=(__doc__ or "").partition("\n\n")[0])
     option = parser.add_argument
-    option("--data", metavar="FOLDER", help="where CIFAR-100 is or is to be put (a cache folder)")
-    option("--work", default="notebooks/data/checkpoints", help="for checkpoints")
-    option("--results", default="notebooks/results", help="for 06_<group>.json")
-    option(
-        "--only", nargs="+", choices=GROUPS, default=GROUPS, metavar="GROUP", help=", ".join(GROUPS)
-    )
-    option("--epochs", type=int, default=15, help="length of the main runs")
-    option("--seeds", type=int, default=3)
-    option(
-        "--width",
-        type=float,
-        default=1.0,
-        help="0.25: a quarter of the channels",
-    )
-    option(
-        "--precision",
-        choices=(*PRECISIONS, "auto"),
-        default="float32",
-        help="of the forward pass, float32 if not given; auto: the faster one on this device",
-    )
-    option("--device", default="auto", help="cpu, cuda, mps")
-    option("--threads", type=int, default=_processors(), help="of the CPU (all)")
+    option("--only", nargs="+", choices=GROUPS, default=GROUPS, metavar="GROUP",
+           help=", ".join(GROUPS))  # fmt: skip
+    option("--results", default="notebooks/results", help="the folder for 06_<group>.json")
     option("--minutes", type=float, help="stop after about so long")
     option("--dry-run", action="store_true", help="list the runs that are left, and stop")
     chosen = parser.parse_args(arguments)
     try:
-        threads = validate.integer("threads", chosen.threads, minimum=1)
-        device, precision = str(as_device(chosen.device)), chosen.precision
-        if precision == "auto":
-            precision = fast_precision(device)
-        which = {
-            "groups": chosen.only, "epochs": chosen.epochs, "seeds": chosen.seeds,
-            "precision": precision, "width": chosen.width,
-        }  # fmt: skip
         if chosen.dry_run:
-            _list(left(chosen.results, **which))
+            _list(left(chosen.results, chosen.only))
             return 0
-        torch.set_num_threads(threads)
+        torch.set_num_threads(_processors())
         finished = record(
-            chosen.data, work=chosen.work, results=chosen.results, device=device,
-            minutes=chosen.minutes, progress=True, say=_say, **which,
-        )  # fmt: skip
+            chosen.results, chosen.only, minutes=chosen.minutes, progress=True, say=_say
+        )
         return 0 if finished else 1
     except KeyboardInterrupt:
         _say("stopped; the same command goes on from the last finished epoch")
-    except (DataError, ValueError, TypeError, OSError) as error:
+    except (DataError, ValueError, OSError) as error:
         _say(str(error))
     return 1
 
 
-def _list(todo: Sequence[Plan]) -> None:
-    for plan in todo:
-        _say(plan.name)
-    short = sum(plan.steps > 0 for plan in todo)
-    epochs = sum(plan.epochs for plan in todo if not plan.steps)
-    text = f", {epochs} epochs" if epochs else ""
-    text += f", {short} of them short ({SHORT} or {LONG} updates)" if short else ""
-    _say(f"{len(todo)} runs are left{text}")
+def _list(todo: Mapping[Plan, int]) -> None:
+    """Say what is left: the runs, and epochs beyond those that are published."""
+    epochs = {True: 0, False: 0}
+    for plan, published in todo.items():
+        _say(plan.name + f", {published} epochs of it are published" * (published > 0))
+        epochs[plan.width == 1] += (plan.epochs - published) * (not plan.steps)
+    parts = [f"{epochs[True]} epochs at full width", f"{epochs[False]} at a quarter"]
+    parts += [f"{sum(plan.steps == n for plan in todo)} runs of {n} updates" for n in (SHORT, LONG)]
+    parts = [part for part in parts if not part.startswith("0 ")]
+    _say(f"{len(todo)} runs are left" + (": " if parts else "") + ", ".join(parts))
 
 
 def _processors() -> int:

@@ -1,8 +1,9 @@
-"""The files of CIFAR-100: find them, download them once, unpack, read and check them.
+"""The files of CIFAR-100: find them, or fetch them once; read them.
 
 The official binary distribution is a folder `cifar-100-binary` with `train.bin` (50,000 records),
 `test.bin` (10,000) and the names of the 100 fine labels. A record is 1 byte coarse label, 1 byte
-fine label and 3072 bytes of pixels (32 x 32 red, then green, then blue). Nothing is unpickled.
+fine label and 3072 bytes of pixels (32 x 32 red, then green, then blue). Nothing is unpacked before
+its SHA-256 is the known one.
 
 Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images (2009).
 """
@@ -10,6 +11,7 @@ Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images (20
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -29,15 +31,11 @@ FOLDER = "cifar-100-binary"
 VARIABLE = "COURSE_CIFAR100"
 """The environment variable that names the folder to use instead of the cache."""
 RECORDS = {"train": 50_000, "test": 10_000}
+RECORD_BYTES = 2 + 3 * 32 * 32
 NAMES_FILE = "fine_label_names.txt"
 SYNTHETIC_FILE = "SYNTHETIC.txt"
 """A folder with this file holds invented images; see `write_synthetic`."""
-SIDE = 32
-FINE, COARSE = 100, 20
-RECORD_BYTES = 2 + 3 * SIDE * SIDE
-TIMEOUT = 30.0
-"""Seconds to wait for an answer of the server, and for its next bytes."""
-_UNFINISHED, _ABANDONED = ".cifar-100-unfinished-", 600.0
+_UNFINISHED, _ABANDONED = ".cifar-100-unfinished-", 60.0
 """Folders of downloads; one in which nothing happened for so many seconds is of a dead process."""
 
 
@@ -47,33 +45,23 @@ class DataError(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Files:
-    """What the files hold, read-only.
+    """What the files hold, read-only; `images` and `labels` by part, "train" and "test"."""
 
-    Args:
-        images: part -> uint8 pixels (N, 3, 32, 32).
-        labels: part -> fine labels 0..99 (N,), uint8.
-        names: the 100 names of the fine labels.
-        synthetic: whether the images are invented.
-    """
-
-    images: dict[str, np.ndarray]
-    labels: dict[str, np.ndarray]
-    names: tuple[str, ...]
+    images: dict[str, np.ndarray]  # uint8 pixels (N, 3, 32, 32)
+    labels: dict[str, np.ndarray]  # fine labels 0..99 (N,), uint8
+    names: tuple[str, ...]  # of the 100 fine labels
     synthetic: bool
 
 
 def load(root: str | os.PathLike[str] | None = None, download: bool = True) -> Files:
-    """Return the data set from `root`, from the folder the environment names, or from the cache.
+    """Return the data set from a folder; what is not there is fetched into it.
 
     Args:
-        root: a folder that holds `cifar-100-binary`, or is it, or holds the archive. None means
-            the environment variable COURSE_CIFAR100, or where that is not set, a cache folder of
-            the user. What is not there is downloaded into it.
+        root: a folder that holds `cifar-100-binary`, or is it, or holds the archive; see `home`.
         download: whether the network may be used.
 
     Raises:
-        DataError: if the data are not there and not to be downloaded, the download is broken, the
-            folder cannot be used or the files are damaged.
+        DataError: if the data cannot be had or are damaged.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -81,26 +69,37 @@ def load(root: str | os.PathLike[str] | None = None, download: bool = True) -> F
         ...     load(folder, download=False).images["train"].shape
         (8, 3, 32, 32)
     """
-    if not isinstance(download, bool):
-        raise TypeError(f"download must be True or False, got {download!r}")
+    validate.boolean("download", download)
     root = home(root)
     try:
-        return _load(root, download)
-    except OSError as error:  # a locked folder, a name that is too long, a full disk
-        why = error.strerror or error
-        raise DataError(f"{root} cannot be used ({why}). {_remedies(root)}") from error
+        _remove_abandoned(root)
+        for folder in places(root):
+            if any((folder / f"{part}.bin").exists() for part in RECORDS):
+                return read(folder)
+        _fetch(root, download)
+        return read(root / FOLDER)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"CIFAR-100 cannot be had with the folder {root}: {_reason(error)}. What you can do: "
+            f"call cifar100() with a network connection; or fetch {URL} "
+            f"({ARCHIVE_BYTES / 1e6:.0f} MB) by other means and put it into that folder; or, if "
+            f"you have {FOLDER} somewhere, name the folder it is in with root=... or the "
+            f"environment variable {VARIABLE}."
+        ) from error
 
 
 def home(root: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder that `load` would use.
+    """Return the folder that `load` uses: `root`, or the variable's, or a cache of the user.
 
     Example:
         >>> home("data").name
         'data'
     """
-    if root is None:
-        root = os.environ.get(VARIABLE) or _cache()
-    return validate.path("root", root).expanduser()
+    if root is None and not (root := os.environ.get(VARIABLE)):
+        import pooch  # here, because it takes a third of a second to load
+
+        root = pooch.os_cache("learning-rate-course")
+    return validate.path("root", root).expanduser().absolute()
 
 
 def places(root: Path) -> tuple[Path, Path]:
@@ -113,10 +112,7 @@ def places(root: Path) -> tuple[Path, Path]:
 
 
 def read(folder: str | os.PathLike[str]) -> Files:
-    """Read the three files of a folder and check their structure.
-
-    Every class must have its 500 and 100 images, in any order, so that any lossless copy serves. A
-    synthetic folder may have any number of records. A DataError names a file that is damaged.
+    """Read the three files of a folder; a DataError names one that is damaged.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -126,18 +122,20 @@ def read(folder: str | os.PathLike[str]) -> Files:
     """
     folder = validate.path("folder", folder)
     synthetic = (folder / SYNTHETIC_FILE).exists()
-    names = _read_names(folder)
     images, labels = {}, {}
-    for part in RECORDS:
+    for part, n in RECORDS.items():
         path = folder / f"{part}.bin"
-        records = _read_records(path, None if synthetic else RECORDS[part])
-        if records[:, 0].max() >= COARSE or records[:, 1].max() >= FINE:
-            raise _damaged(path, f"a label is outside 0..{COARSE - 1} (coarse) or 0..{FINE - 1}")
-        counts = np.bincount(records[:, 1], minlength=FINE)
-        if not synthetic and (counts != len(records) // FINE).any():
-            raise _damaged(path, f"not every class has {len(records) // FINE} images")
-        images[part] = records[:, 2:].reshape(-1, 3, SIDE, SIDE)
-        labels[part] = records[:, 1]
+        size = path.stat().st_size if path.exists() else 0
+        if size != n * RECORD_BYTES and not (synthetic and size and size % RECORD_BYTES == 0):
+            raise _damaged(path, f"it has {size:,} bytes, not {n:,} x {RECORD_BYTES:,}")
+        records = np.memmap(path, dtype=np.uint8, mode="r").reshape(-1, RECORD_BYTES)
+        images[part], labels[part] = records[:, 2:].reshape(-1, 3, 32, 32), records[:, 1]
+        if labels[part].max() >= 100:
+            raise _damaged(path, f"it has the label {labels[part].max()}, not 0..99")
+    path = folder / NAMES_FILE
+    names = tuple(path.read_text(encoding="latin-1").split()) if path.exists() else ()
+    if len(set(names)) != 100:
+        raise _damaged(path, f"it has {len(set(names))} different names, not 100")
     return Files(images, labels, names, synthetic)
 
 
@@ -146,10 +144,9 @@ def write_synthetic(
 ) -> None:
     """Write invented images in the format of CIFAR-100, marked as synthetic by a file.
 
-    Every class is one smooth random picture; an image is that picture, shifted by up to two pixels
-    and with noise. A network learns them quickly, and no result on them says anything about real
-    images. Classes take turns, so `only_classes` and small numbers work. A folder that holds real
-    data is refused.
+    An image is the smooth random picture of its class, shifted by up to two pixels and with noise.
+    A network learns them quickly, and no result on them says anything about real images. Classes
+    take turns. A folder that holds real data is refused.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -171,92 +168,53 @@ def write_synthetic(
     (folder / SYNTHETIC_FILE).write_text(
         f"Invented images in the format of CIFAR-100, made with seed {seed}. Not the data set.\n"
     )
-    (folder / NAMES_FILE).write_text("".join(f"synthetic_{i:02d}\n" for i in range(FINE)))
-    pictures = _smooth_pictures(rng)
+    (folder / NAMES_FILE).write_text("".join(f"synthetic_{i:02d}\n" for i in range(100)))
+    # One picture per class: 4 x 4 random colors, enlarged.
+    pictures = rng.uniform(30, 225, (100, 3, 4, 4)).repeat(8, axis=2).repeat(8, axis=3)
     for part, n in sizes.items():
-        fine = np.arange(n) % FINE
+        fine = np.arange(n) % 100
         images = np.stack(
             [np.roll(pictures[k], rng.integers(-2, 3, 2), axis=(1, 2)) for k in fine]
-        ) + rng.normal(0, 20, (n, 3, SIDE, SIDE))
+        ) + rng.normal(0, 20, (n, 3, 32, 32))
         records = np.empty((n, RECORD_BYTES), dtype=np.uint8)
-        records[:, 0], records[:, 1] = fine % COARSE, fine
+        records[:, 0], records[:, 1] = fine % 20, fine
         records[:, 2:] = images.clip(0, 255).reshape(n, -1)
         (folder / f"{part}.bin").write_bytes(records[rng.permutation(n)].tobytes())
 
 
-def _smooth_pictures(rng: np.random.Generator) -> np.ndarray:
-    """One picture per class (100, 3, 32, 32): 4 x 4 random colors, enlarged."""
-    coarse = rng.uniform(30, 225, (FINE, 3, 4, 4))
-    return coarse.repeat(SIDE // 4, axis=2).repeat(SIDE // 4, axis=3)
+def _fetch(root: Path, download: bool) -> None:
+    """Put the files into `root`, from the archive in it or from the network."""
+    import pooch
 
-
-def _cache() -> Path:
-    import pooch  # imported here: it takes a third of a second to load
-
-    return Path(pooch.os_cache("learning-rate-course"))
-
-
-# ------------------------------------------------------------------------------- reading
-
-
-def _read_names(folder: Path) -> tuple[str, ...]:
-    path = folder / NAMES_FILE
-    try:
-        names = tuple(path.read_text(encoding="ascii").split())
-    except (OSError, UnicodeDecodeError) as error:
-        raise _damaged(path, "it is missing or unreadable") from error
-    if len(set(names)) != FINE:
-        raise _damaged(path, f"it holds {len(set(names))} different names instead of {FINE}")
-    return names
-
-
-def _read_records(path: Path, expected: int | None) -> np.ndarray:
-    try:
-        size = path.stat().st_size
-        if expected is not None and size != expected * RECORD_BYTES:
-            raise _damaged(path, f"it has {size:,} bytes, not {expected:,} x {RECORD_BYTES:,}")
-        if size % RECORD_BYTES or not size:
-            raise _damaged(path, f"its {size:,} bytes are no multiple of {RECORD_BYTES:,}")
-        return np.memmap(path, dtype=np.uint8, mode="r").reshape(-1, RECORD_BYTES)
-    except OSError as error:
-        raise _damaged(path, f"it cannot be read ({error.strerror})") from error
-
-
-def _damaged(path: Path, why: str) -> DataError:
-    return DataError(
-        f"{path} is damaged: {why}. Delete the folder {path.parent} and call again; the data are "
-        "then fetched anew."
-    )
-
-
-# ------------------------------------------------------------------------------- download
-
-
-def _load(root: Path, download: bool) -> Files:
-    _remove_abandoned(root)
-    for folder in places(root):
-        if any((folder / f"{part}.bin").exists() for part in RECORDS):
-            return read(folder)
     by_hand = (root / ARCHIVE).is_file()
     if not (by_hand or download):
-        raise DataError(f"CIFAR-100 is not in {root}, and download is False. {_remedies(root)}")
+        raise OSError(errno.ENOENT, "it is not there, and download is False")
+    if by_hand and pooch.file_hash(str(root / ARCHIVE)) != SHA256:  # pooch would fetch another
+        raise OSError(errno.EINVAL, f"the {ARCHIVE} in it is not the official one; delete it")
+    pooch.get_logger().setLevel("WARNING")  # else it prints paths of this machine
     root.mkdir(parents=True, exist_ok=True)
     # A private folder, removed at the end: no process sees another's half work.
     with tempfile.TemporaryDirectory(
         dir=root, prefix=_UNFINISHED, ignore_cleanup_errors=True
     ) as shop:
-        _unpack((root if by_hand else Path(shop)) / ARCHIVE, shop, root)
+        pooch.retrieve(
+            URL,
+            f"sha256:{SHA256}",
+            ARCHIVE,
+            root if by_hand else shop,
+            processor=pooch.Untar([FOLDER], extract_dir=shop),
+            downloader=pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16),
+        )
         try:
             os.rename(Path(shop, FOLDER), root / FOLDER)
         except OSError:
             if not (root / FOLDER / "train.bin").exists():
                 raise
             # Another process was quicker: use its files.
-    return read(root / FOLDER)
 
 
 def _remove_abandoned(root: Path) -> None:
-    """Remove what downloads that were killed left behind, up to 169 MB each."""
+    """Remove what killed downloads left behind, up to 350 MB each."""
     for shop in root.glob(f"{_UNFINISHED}*"):
         with contextlib.suppress(OSError):  # another process is just removing it
             changed = max(path.lstat().st_mtime for path in (shop, *shop.iterdir()))
@@ -264,68 +222,16 @@ def _remove_abandoned(root: Path) -> None:
                 shutil.rmtree(shop)
 
 
-def _unpack(archive: Path, shop: str, root: Path) -> None:
-    """Download the archive if it is not there, compare its checksum and unpack it into `shop`."""
-    import pooch
-
-    if archive.is_file() and (found := pooch.file_hash(str(archive))) != SHA256:
-        raise DataError(
-            f"{archive} is not the official archive (its checksum is {found[:12]}… instead of "
-            f"{SHA256[:12]}…), perhaps a download that broke off. Delete it, then call again."
-        )
-    source = archive if archive.is_file() else URL
-    unpack = pooch.Untar(members=[FOLDER], extract_dir=shop)
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel("WARNING")  # it would print the path of the folder
-    try:
-        pooch.retrieve(
-            URL, f"sha256:{SHA256}", ARCHIVE, archive.parent, processor=unpack, downloader=_fetch
-        )
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"CIFAR-100 could not be had from {source}: {_reason(error)}. Nothing was left "
-            f"behind. {_remedies(root)}"
-        ) from error
-    finally:
-        logger.setLevel(level)
+def _reason(error: OSError | ValueError) -> str:
+    if (response := getattr(error, "response", None)) is not None:
+        return f"the server answered {response.status_code}"
+    if isinstance(error, OSError):  # the errors of `requests` are some, without a strerror
+        return error.strerror or "there is no connection to the server, or it broke off"
+    return "what arrived is not the official archive"
 
 
-def _reason(error: Exception) -> str:
-    import requests
-
-    if isinstance(error, requests.HTTPError):
-        return f"the server answered {error.response.status_code}"
-    # A read that stalls half-way is reported as a ConnectionError.
-    if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return f"the server did not answer for {TIMEOUT:g} seconds"
-    if isinstance(error, requests.RequestException):
-        return "the connection failed or broke off"
-    if isinstance(error, OSError):
-        return f"it cannot be stored ({error.strerror or error})"
-    return "what arrived is not the file it should be (its size or checksum differs)"
-
-
-def _fetch(url: str, target: str, _: object) -> None:
-    """Copy `url` to the file `target`; pooch's own downloader has no limit of the size."""
-    import requests
-    from tqdm.auto import tqdm
-
-    with requests.get(url, stream=True, timeout=TIMEOUT) as response:
-        response.raise_for_status()
-        bar = tqdm(total=ARCHIVE_BYTES, unit="B", unit_scale=True, desc="CIFAR-100")
-        with bar, open(target, "wb") as stream:
-            for chunk in response.iter_content(1 << 16):
-                if stream.tell() + len(chunk) > ARCHIVE_BYTES:
-                    raise ValueError(f"more than {ARCHIVE_BYTES:,} bytes")
-                stream.write(chunk)
-                bar.update(len(chunk))
-
-
-def _remedies(root: Path) -> str:
-    return (
-        "What you can do: call again with download=True and a network connection; or fetch "
-        f"{URL} ({ARCHIVE_BYTES / 1e6:.0f} MB) by other means and put it into {root}; or, if you "
-        f"have the folder {FOLDER} already, name the folder it is in with root=... or the "
-        f"environment variable {VARIABLE}."
+def _damaged(path: Path, why: str) -> DataError:
+    return DataError(
+        f"{path} is damaged: {why}. Delete the folder {path.parent} and call again; the data are "
+        "then fetched anew."
     )

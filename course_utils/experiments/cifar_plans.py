@@ -1,146 +1,97 @@
-"""Which networks lesson 6 trains on CIFAR-100: schedules, rates and seeds, most valuable first."""
+"""Which networks `make cifar100` trains on CIFAR-100, most valuable first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterable
+from typing import Any
 
-import numpy as np
+from course_utils.experiments.cifar_runs import Plan
+from course_utils.schedules import Schedule, constant, cosine, one_cycle, with_warmup
 
-from course_utils import validate
-from course_utils.experiments.cifar_runs import Plan, Result
-from course_utils.schedules import (
-    Schedule,
-    constant,
-    cosine,
-    one_cycle,
-    piecewise_constant,
-    with_warmup,
-)
-
-PRECISIONS = ("float32", "bfloat16")  # those of `devices`, which needs PyTorch
+GROUPS = ("dead", "article", "schedules", "rates", "momentum")
 HELD_OUT = 5000
 """Training images held out where a rate is chosen."""
-ARTICLE = (1e-3, 6.25e-3, 3e-4, 1e-1, 6.25e-5)
-"""The four rates of the article, and the one that its author may have meant by 625e-5."""
-LEARNING = (1e-3, 3e-4, 6.25e-5)
-DEAD_RATES = (6.25e-3, 1e-3, 1e-1, 3e-3, 1e-2)
-"""Rates below, at and above the border beyond which layers die."""
 SHORT, LONG = 200, 1000
 """Updates after which it is decided who dies; enough to see the end of a warm-up."""
-RATES = (1e-3, 3e-4, 3e-3, 1e-4, 5e-4, 2e-3, 3e-5, 1e-2, 1e-5, 1e-1)
-MOMENTUM_RATES = (0.1, 0.03, 0.2, 0.01, 0.5, 0.003)
-SHARPNESS_RUNS = (("momentum", 0.1), ("sgd", 1.0), ("sgd", 0.5))
-"""One that learns, and two of plain gradient descent; below 0.2 it does not leave ln 100."""
 SCHEDULES: dict[str, Callable[[float, int, int], Schedule]] = {
     "constant": lambda lr, steps, epoch: constant(lr),
     "cosine": lambda lr, steps, epoch: cosine(lr, steps),
     "one-cycle": lambda lr, steps, epoch: one_cycle(lr, steps),
-    "step decay": lambda lr, steps, epoch: piecewise_constant(
-        [steps // 2 - 1, 3 * steps // 4 - 1], [lr, lr / 10, lr / 100]
-    ),
     "warm-up": lambda lr, steps, epoch: with_warmup(lr, 2 * epoch, 1 / (2 * epoch)),
     "warm-up, cosine": lambda lr, steps, epoch: with_warmup(
         cosine(lr, max(1, steps - 2 * epoch)), 2 * epoch, 1 / (2 * epoch)
     ),
 }
 """Name -> (peak rate, updates of the run, updates per epoch) -> schedule. Warm-ups: 2 epochs."""
-GROUPS = ("article", "dead", "precision", "schedules", "rates", "momentum", "sharpness")
+PEAKS = {
+    "one-cycle": (3e-3, 1e-3, 6.25e-3),
+    "warm-up, cosine": (6.25e-3, 3e-3, 1e-3),
+    "cosine": (1e-3, 3e-4, 3e-3),
+    "constant": (3e-3,),  # 1e-3 and 3e-4 are the first epochs of the longer runs
+    "warm-up": (6.25e-3,),
+}
+"""Each schedule is compared at its own best of these peaks."""
+ADAM_RATES = (1e-3, 3e-4, 3e-3, 1e-4, 5e-4, 2e-3, 3e-5, 4.4e-3, 6.25e-3, 1e-2, 1e-5, 1e-1)
+MOMENTUM_RATES = (0.1, 0.03, 0.2, 0.01, 0.5, 0.003)
 
 
-def plans(
-    epochs: int = 15,
-    seeds: int = 3,
-    precision: str = "float32",
-    done: Sequence[Result] = (),
-    width: float = 1.0,
-) -> list[Plan]:
-    """Return all runs of the experiment, the most valuable first.
+def plans() -> list[Plan]:
+    """Return all runs, most valuable first.
 
-    Rates are compared on `HELD_OUT` images over two fifths of the epochs. The final runs of SGD
-    with momentum are listed once its comparison is among `done`, for its best rate.
-
-    Args:
-        epochs: length of the main runs.
-        seeds: how many; seeds are 0, 1, ...
-        precision: as in `train`; where it is bfloat16, it is compared with float32.
-        done: finished runs.
-        width: of the network, as in `SevenLayerCNN`.
+    The article's network is trained in bfloat16, but in float32 where it is counted which layers
+    die. A rate that is known to die gets few epochs.
 
     Example:
-        >>> few = plans(epochs=2, seeds=1)
-        >>> len(few), few[0].lr, {plan.group for plan in few} < set(GROUPS)
-        (41, 0.001, True)
+        >>> plans()[0].name
+        'dead-adam-constant-0.00625-seed0-200steps-float32'
     """
-    epochs = validate.integer("epochs", epochs, minimum=1)
-    seeds = validate.integer("seeds", seeds, minimum=1)
-    short = -(-2 * epochs // 5)
-    others = range(1, seeds)
-    validate.one_of("precision", precision, PRECISIONS)
-    make = partial(Plan, precision=precision, width=validate.positive("width", width))
+    border, learning = (6.25e-3, 4.4e-3, 8e-3, 3e-3, 1e-2), (6.25e-5, 3e-4, 1e-3)
+    short: dict[str, Any] = {"measure": "dead", "steps": SHORT}
+    wide: dict[str, Any] = {"precision": "bfloat16"}
+    narrow: dict[str, Any] = {"width": 0.25}
+    chosen: dict[str, Any] = {"held_out": HELD_OUT, **narrow}
+    listed = [
+        # Who survives 200 updates, and which layers die?
+        *_each("dead", border, range(4), **short),
+        *_each("dead", [6.25e-3, 4.4e-3], range(4, 6), **short),
+        *_each("dead", [6.25e-3], range(6, 10), **short),
+        *_each("dead", [1e-3, 1e-1], [0], **short),
+        # The figure of the article.
+        *_each("article", learning, [0], epochs=15, **wide),
+        *_each("article", [6.25e-3], [1, 0], epochs=5, **wide),
+        *_each("article", [1e-1], [0], epochs=2, **wide),
+        *_each("article", learning, [1, 2], epochs=15, **wide),
+        # Does a warm-up save the rate on the border?
+        *_each("dead", [6.25e-3], range(3), **short | {"steps": LONG}),
+        *_each("dead", [6.25e-3], range(3), **short | {"steps": LONG, "schedule": "warm-up"}),
+        # Which schedule, if there are five epochs?
+        *_schedules([0, 1], **wide),
+        # A quarter of the channels, some 15 times as fast: the choice of a rate, and all the above.
+        *_each("rates", ADAM_RATES, range(3), epochs=2, **chosen),
+        *_each("momentum", MOMENTUM_RATES, range(2), epochs=5, optimizer="momentum", **chosen),
+        *_each("dead", [1e-3, *border], range(3), **short, **narrow),
+        *_each("article", learning, range(3), epochs=15, **narrow),
+        *_schedules([0, 1], **narrow),
+        # More seeds.
+        *_each("dead", border, range(4, 10), **short),
+        *_each("article", learning, [3, 4], epochs=15, **wide),
+        *_schedules([2], **wide),
+    ]  # fmt: skip
+    return [*dict.fromkeys(listed)]  # each once
 
-    def article(rates: Iterable[float], seed: int) -> list[Plan]:
-        return [make("article", lr, seed, epochs) for lr in rates]
 
-    def scheduled(seed: int) -> list[Plan]:
-        arms = [(1e-3, "cosine"), (1e-3, "one-cycle"), (1e-3, "step decay")]
-        arms += [(6.25e-3, "warm-up"), (6.25e-3, "warm-up, cosine")]
-        # A schedule whose mean rate is half its peak may need a higher peak.
-        arms += [(3e-3, "constant"), (3e-3, "cosine"), (3e-3, "one-cycle")]
-        return [make("schedules", lr, seed, epochs, schedule=name) for lr, name in arms]
+def _each(
+    group: str, lrs: Iterable[float], seeds: Iterable[int], epochs: int = 1, **more: Any
+) -> list[Plan]:
+    """Return one plan per seed and rate."""
+    return [Plan(group, lr, seed, epochs, **more) for seed in seeds for lr in lrs]
 
-    def choice(group: str, optimizer: str, rates: Iterable[float], seed: int) -> list[Plan]:
-        return [
-            make(group, lr, seed, short, optimizer=optimizer, held_out=HELD_OUT) for lr in rates
-        ]
 
-    found = article(ARTICLE, 0)
-    found += [
-        make("dead", lr, seed, 1, measure="dead", steps=SHORT)
-        for seed in range(seeds)
-        for lr in DEAD_RATES
+def _schedules(seeds: Iterable[int], **more: Any) -> list[Plan]:
+    """Return all schedules of five epochs at their first peaks, then at their second, ..."""
+    order = [(i, lr, name) for name, peaks in PEAKS.items() for i, lr in enumerate(peaks)]
+    return [
+        Plan("schedules", lr, seed, 5, schedule=name, **more)
+        for seed in seeds
+        for _, lr, name in sorted(order, key=lambda arm: arm[0])
     ]
-    found += [
-        make("dead", 6.25e-3, seed, 3, schedule=name, measure="dead", steps=LONG)
-        for seed in range(seeds)
-        for name in ("warm-up", "constant")
-    ]
-    found += [  # two ways to stand at ln 100
-        make("dead", lr, seed, 1, optimizer="momentum", measure="dead", steps=SHORT)
-        for seed in range(seeds)
-        for lr in (0.01, 0.2)
-    ]
-    if precision == "bfloat16":
-        found += [
-            make("precision", 1e-3, seed, short, precision=name)
-            for seed in range(seeds)
-            for name in PRECISIONS
-        ]
-    found += [plan for seed in others for plan in article(LEARNING, seed)]
-    found += scheduled(0)
-    found += choice("rates", "adam", RATES, 0)
-    scan = choice("momentum", "momentum", MOMENTUM_RATES, 0)
-    found += scan + _momentum_runs(scan, done, epochs, seeds)
-    found += [
-        make("sharpness", lr, 0, epochs, optimizer=name, measure="sharpness")
-        for name, lr in SHARPNESS_RUNS
-    ]
-    found += [plan for seed in others for plan in scheduled(seed)]
-    found += [plan for seed in others for plan in choice("rates", "adam", RATES, seed)]
-    dead = [lr for lr in ARTICLE if lr not in LEARNING]
-    return found + [plan for seed in others for plan in article(dead, seed)]
-
-
-def _momentum_runs(scan: list[Plan], done: Sequence[Result], epochs: int, seeds: int) -> list[Plan]:
-    """Full-length runs at the rate with the best validation accuracy, when all are in."""
-    results = {result.plan.name: result for result in done}
-    if not all(plan.name in results for plan in scan):
-        return []
-
-    def accuracy(plan: Plan) -> float:
-        value = results[plan.name].final("validation_accuracy")
-        return value if np.isfinite(value) else -np.inf  # max would keep a NaN that comes first
-
-    best = max(scan, key=accuracy)
-    return [replace(best, seed=seed, epochs=epochs, held_out=0) for seed in range(seeds)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from course_utils import validate
 from course_utils.experiments import files
+from course_utils.experiments.table import Table
 from course_utils.run import read_json, write_atomically
 
 
@@ -33,7 +34,7 @@ class Plan:
         schedule: a name in `cifar_plans.SCHEDULES`.
         held_out: training images that are not trained on.
         precision: as in `train`.
-        measure: what to watch besides loss and accuracy: "dead", "sharpness" or "".
+        measure: "dead" to watch dead units in place of loss and accuracy, or "".
         steps: 0, or the number of updates.
         width: of the network, as in `SevenLayerCNN`; 1 is the article's.
 
@@ -118,6 +119,15 @@ class Result:
         plan, per_epoch = self.plan, self.meta["updates_per_epoch"]
         return self.meta["updates"] == (plan.steps or plan.epochs * per_epoch)
 
+    def covers(self, plan: Plan) -> int:
+        """Return how many epochs of a plan it holds: at a constant rate, some may be enough.
+
+        A plan that is told in updates, or has a schedule, is covered in full or not at all.
+        """
+        if plan.steps or plan.schedule != "constant":  # published when it is complete
+            return plan.epochs * (self.plan == plan)
+        return min(self.epochs, plan.epochs) * (replace(self.plan, epochs=plan.epochs) == plan)
+
     def final(self, metric: str) -> float:
         """Return the last value of a metric."""
         return float(self.metrics[validate.one_of("metric", metric, self.metrics)][-1])
@@ -140,14 +150,14 @@ def add(path: str | os.PathLike[str], runs: Iterable[Result]) -> None:
         ...     load(Path(folder) / "06_dead.json")
         []
     """
-    found = {run.plan.name: run for run in (load(path) if Path(path).exists() else [])}
-    for run in runs:
-        known = found.get(run.plan.name)
-        if not (known and known.epochs > run.epochs):
-            found[run.plan.name] = run
+    found: dict[Plan, Result] = {}
+    for run in [*(load(path) if Path(path).exists() else []), *runs]:
+        if run.plan not in found or run.epochs >= found[run.plan].epochs:
+            found[run.plan] = run
     refuse_other_images(found.values())
     # One run per line, so that a new run is one new line.
-    lines = [json.dumps(_encode(found[name]), separators=(",", ":")) for name in sorted(found)]
+    named = sorted(found.values(), key=lambda run: run.plan.name)
+    lines = [json.dumps(_encode(run), separators=(",", ":")) for run in named]
     write_atomically(path, '{"runs":[\n' + ",\n".join(lines) + "\n]}\n")
 
 
@@ -176,40 +186,11 @@ def select(results: Iterable[Result], **settings: Any) -> list[Result]:
     return [r for r in results if all(getattr(r.plan, name) == value for name, value in wanted)]
 
 
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """Runs that differ in their rates and seeds, as a table: what `views.sensitivity_curve` draws.
+def grid(results: Iterable[Result]) -> Table:
+    """Return a table of the last values of runs that differ in rate and seed.
 
-    Args:
-        lrs: rates, smallest first (R,).
-        seeds: those that every rate has (S,).
-        diverged: (R, S).
-        table: the runs, table[rate][seed].
-    """
-
-    lrs: np.ndarray
-    seeds: list[int]
-    diverged: np.ndarray
-    table: list[list[Result]]
-
-    def final(self, metric: str) -> np.ndarray:
-        """Return the last value of a metric (R, S); "train_loss" is the last epoch's mean."""
-
-        def last(run: Result) -> float:
-            if metric != "train_loss":
-                return run.final(metric)
-            if not run.epochs:
-                updates = run.meta["updates"]
-                raise ValueError(
-                    f"metric 'train_loss' must be of runs with a whole epoch, got {updates} updates"
-                )
-            return run.epoch_loss[-1]
-
-        return np.array([[last(run) for run in row] for row in self.table])
-
-
-def grid(results: Iterable[Result]) -> Grid:
-    """Return the runs as a table over rates and seeds; a seed that some rate lacks is left out.
+    Its metrics are those of the runs, and "train_loss", the mean of the last whole epoch. A seed
+    that some rate lacks is left out.
 
     Example:
         >>> grid([])
@@ -227,8 +208,14 @@ def grid(results: Iterable[Result]) -> Grid:
             f"results must have a seed that is common to all rates, got {len(runs)} runs"
         )
     table = [[cells[lr, seed] for seed in seeds] for lr in lrs]
-    diverged = np.array([[run.diverged for run in row] for row in table])
-    return Grid(np.array(lrs), seeds, diverged, table)
+    found = {
+        name: [[run.final(name) for run in row] for row in table]
+        for name, values in runs[0].metrics.items()
+        if name != "step" and values.ndim == 1
+    }
+    if all(run.epochs for run in runs):
+        found["train_loss"] = [[run.epoch_loss[-1] for run in row] for row in table]
+    return Table(lrs, seeds, found, [[run.diverged for run in row] for row in table])
 
 
 def _runs(content: dict[str, Any]) -> list[Result]:

@@ -96,15 +96,18 @@ def sweep(
             with np.errstate(all="ignore"):  # divergence is a result, not a warning
                 _train(s, batches, s.lr[rows], group_record, bar)
 
-    whole = {name: record.pop(name) for name in ("loss", "grad_norm", "final_loss")}
+    loss, grad_norm = record.pop("loss"), record.pop("grad_norm")
+    final_loss = record.pop("final_loss")
     return Sweep(
         schedules=s.schedules,
         lrs=s.peaks,
         seeds=np.array(s.seeds, dtype=np.int64),
         lr=s.lr,
-        **whole,
+        loss=loss,
+        grad_norm=grad_norm,
+        final_loss=final_loss,
         metrics={"step": np.array(s.evaluate_at)} | record,  # what is left in it
-        diverged=diverged(whole["loss"], whole["final_loss"]),
+        diverged=diverged(loss, final_loss),
         meta=s.meta,
     )
 

@@ -50,29 +50,21 @@ class SweepSettings:
         data = digits() if self.data is None else self.data
         validate.instance("data", data, Data, "(course_utils.experiments.datasets)")
         validate.boolean("progress", self.progress)
-        seeds = _checked_seeds(self.seeds)
-        hidden = _as_list("hidden", self.hidden, "integers", empty=True)
-        hidden = [validate.integer(f"hidden[{i}]", n, minimum=1) for i, n in enumerate(hidden)]
         validate.one_of("activation", self.activation, ACTIVATIONS)
         validate.one_of("loss", self.loss, LOSSES)
-        l2 = validate.nonnegative("l2", self.l2)
-        parts = _as_list("evaluate_on", self.evaluate_on, "names of parts", empty=True)
-        parts = [validate.one_of("evaluate_on", part, data.splits) for part in parts]
-        optimizer = _checked_optimizer(self.optimizer)
         n = len(data.train)
         batch_size, steps = sampling.resolve_steps(n, self.batch_size, self.steps, self.epochs)
-        evaluate_at = sampling.evaluation_steps(steps, self.evaluate_every, "evaluate_every")
         schedules, peaks, lr = _resolved_rates(self.lrs, self.schedule, steps)
         clean = {
             "data": data,
-            "seeds": seeds,
-            "sizes": [data.train.x[0].size, *hidden, data.classes],
-            "l2": l2,
-            "evaluate_on": parts,
-            "optimizer": optimizer,
+            "seeds": _checked_seeds(self.seeds),
+            "sizes": [data.train.x[0].size, *_checked_hidden(self.hidden), data.classes],
+            "l2": validate.nonnegative("l2", self.l2),
+            "evaluate_on": _checked_parts(self.evaluate_on, data),
+            "optimizer": _checked_optimizer(self.optimizer),
             "batch_size": batch_size,
             "steps": steps,
-            "evaluate_at": evaluate_at,
+            "evaluate_at": sampling.evaluation_steps(steps, self.evaluate_every, "evaluate_every"),
             "schedules": schedules,
             "peaks": peaks,
             "lr": lr,
@@ -93,14 +85,13 @@ class SweepSettings:
         """The arrays of a `Sweep` that the training fills, NaN until then."""
         shape = (len(self.lr), len(self.seeds))
         record = {
-            name: np.full((*shape, self.steps), np.nan, np.float32)
-            for name in ("loss", "grad_norm")
+            "loss": np.full((*shape, self.steps), np.nan, np.float32),
+            "grad_norm": np.full((*shape, self.steps), np.nan, np.float32),
+            "final_loss": np.full(shape, np.nan),
         }
-        record["final_loss"] = np.full(shape, np.nan)
-        for name in (
-            f"{part}_{what}" for part in self.evaluate_on for what in ("loss", "accuracy")
-        ):
-            record[name] = np.full((*shape, len(self.evaluate_at)), np.nan)
+        for part in self.evaluate_on:
+            for what in ("loss", "accuracy"):
+                record[f"{part}_{what}"] = np.full((*shape, len(self.evaluate_at)), np.nan)
         return record
 
     @property
@@ -148,6 +139,16 @@ def _checked_seeds(seeds: Iterable[int]) -> list[int]:
     if len(set(seeds)) < len(seeds) or max(seeds) >= 2**63:
         raise ValueError(f"seeds must be different integers below 2**63, got {seeds}")
     return seeds
+
+
+def _checked_hidden(hidden: Sequence[int]) -> list[int]:
+    units = _as_list("hidden", hidden, "integers", empty=True)
+    return [validate.integer(f"hidden[{i}]", n, minimum=1) for i, n in enumerate(units)]
+
+
+def _checked_parts(evaluate_on: Sequence[str], data: Data) -> list[str]:
+    parts = _as_list("evaluate_on", evaluate_on, "names of parts", empty=True)
+    return [validate.one_of("evaluate_on", part, data.splits) for part in parts]
 
 
 def _checked_optimizer(optimizer: Any) -> Any:

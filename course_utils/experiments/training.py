@@ -112,15 +112,13 @@ def train(
             model.train()
         state = TrainingState(model, params, chosen, device)
         torch.manual_seed(chosen.seed)  # dropout draws from `seed`, the caller's state is kept
-        interrupted = _loop(state, progress)
-        return state.record(interrupted)
+        return state.record(interrupted=_loop(state, progress))
 
 
 def _loop(state: TrainingState, progress: bool) -> bool:
     """Make the updates that are left; return True if cut short by the user or by `max_seconds`."""
-    s, model, optimizer = state.settings, state.model, state.optimizer
-    measure = LOSSES[s.loss]
-    with record_rates(optimizer) as state.log, checkpoints.stop_requests() as stop:
+    s = state.settings
+    with record_rates(state.optimizer) as state.log, checkpoints.stop_requests() as stop:
         state.resume()
         bar = progress_bar(progress, s.steps, state.done)
         try:
@@ -134,28 +132,7 @@ def _loop(state: TrainingState, progress: bool) -> bool:
                     return True
                 state.observe()
                 state.in_update = True
-
-                for group, factor in zip(optimizer.param_groups, state.factors):
-                    group["lr"] = float(state.rates[t] * factor)
-                optimizer.zero_grad()
-                total = 0.0
-                for x, y in state.batches(t):
-                    with autocast(state.device, s.precision):
-                        outputs = model(x)
-                    loss = objective = measure(outputs.to(x.dtype), y) / s.accumulate
-                    if s.l2:
-                        squares = sum((w**2).sum() for w in state.weights)
-                        objective = loss + s.l2 / s.accumulate * squares
-                    objective.backward()
-                    total = total + loss.detach()
-                gradients = [p.grad for p in state.params if p.grad is not None]
-                norm = torch.stack([g.norm() for g in gradients]).norm()
-                state.loss[t], state.grad_norm[t] = total, norm
-                if s.clip is not None:
-                    for g in gradients:
-                        g.mul_((s.clip / norm).clamp(max=1))
-                optimizer.step()
-
+                _update(state, t)
                 state.done, state.in_update = t + 1, False
                 bar.update()
             state.observe()
@@ -167,3 +144,27 @@ def _loop(state: TrainingState, progress: bool) -> bool:
         finally:
             bar.close()
     return False
+
+
+def _update(state: TrainingState, t: int) -> None:
+    """Set the rate of update t, go forward and backward, note loss and gradient, make the step."""
+    s, optimizer = state.settings, state.optimizer
+    for group, factor in zip(optimizer.param_groups, state.factors):
+        group["lr"] = float(state.rates[t] * factor)
+    optimizer.zero_grad()
+    total = 0.0
+    for x, y in state.batches(t):
+        with autocast(state.device, s.precision):
+            outputs = state.model(x)
+        loss = objective = LOSSES[s.loss](outputs.to(x.dtype), y) / s.accumulate
+        if s.l2:
+            objective = loss + s.l2 / s.accumulate * sum((w**2).sum() for w in state.weights)
+        objective.backward()
+        total = total + loss.detach()
+    gradients = [p.grad for p in state.params if p.grad is not None]
+    norm = torch.stack([g.norm() for g in gradients]).norm()
+    state.loss[t], state.grad_norm[t] = total, norm
+    if s.clip is not None:
+        for g in gradients:
+            g.mul_((s.clip / norm).clamp(max=1))
+    optimizer.step()

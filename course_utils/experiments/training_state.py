@@ -13,11 +13,7 @@ from torch import nn
 from course_utils import sampling
 from course_utils.experiments import checkpoints
 from course_utils.experiments.devices import DeviceData, image_layout
-from course_utils.experiments.evaluation import (
-    evaluating,
-    logits,
-    mean_loss,
-)
+from course_utils.experiments.evaluation import evaluating, logits, mean_loss
 from course_utils.experiments.settings import Settings, build_optimizer, group_factors
 from course_utils.run import Run
 
@@ -44,20 +40,23 @@ class TrainingState:
         self.examples = DeviceData(settings.data.train, device, params[0].dtype, layout)
         with torch.no_grad(), evaluating(model):  # before any work: does it fit?
             logits(model, self.examples.batch(slice(2))[0], settings.data.classes)
+
+        # Where it stands.
         self.done = 0  # complete updates
         self.in_update = False  # between two updates model, optimizer and record belong together
         self.saved = -1  # what `done` was when it was last written
-        # On the device, because reading a number from a GPU at every update would slow it down.
-        wide = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
-        self.loss = torch.full((settings.steps,), torch.nan, dtype=wide, device=device)
-        self.grad_norm = self.loss.clone()
         self.observed = -1  # where the observers were called last
-        empty = np.full(len(settings.observe_at), np.nan)
-        self.metrics = {name: empty.copy() for name in settings.observers}
         self.epoch, self.order = -1, None  # the epoch whose batches are at hand, and those
         self.started = time.perf_counter()
         self.seconds_before, self.done_before = 0.0, 0  # by earlier calls, of which this is resumed
-        # The loop adds `log`, the rates that ran.
+
+        # The record, to which the loop adds `log`, the rates that ran. On the device, because
+        # reading a number from a GPU at every update would slow it down.
+        wide = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
+        self.loss = torch.full((settings.steps,), torch.nan, dtype=wide, device=device)
+        self.grad_norm = self.loss.clone()
+        empty = np.full(len(settings.observe_at), np.nan)
+        self.metrics = {name: empty.copy() for name in settings.observers}
 
     def batches(self, t: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The batches of update t; the full batch is one in the order of the data."""
@@ -99,58 +98,6 @@ class TrainingState:
                 f"got {value.shape} after {table.shape[1:]}"
             )
         table[column] = value
-
-    def _identity(self) -> dict[str, Any]:
-        s = self.settings
-        names = ("steps", "batch_size", "accumulate", "loss", "l2", "clip", "seed", "precision")
-        train = s.data.train
-        return checkpoints.identity(
-            self.model, self.optimizer, self.rates,
-            **{name: getattr(s, name) for name in (*names, "observe_at")},
-            factors=self.factors, observers=sorted(s.observers),
-            data=checkpoints.digest([train.x, train.y, train.mean, train.std]),
-        )  # fmt: skip
-
-    def save(self) -> None:
-        """Write the checkpoint, unless it is there."""
-        if self.settings.checkpoint is None or self.saved == self.done:
-            return
-        cuda = self.device.type == "cuda"
-        state = {
-            "done": self.done,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "rates": self.log.lr,
-            "loss": self.loss,
-            "grad_norm": self.grad_norm,
-            "metrics": self.metrics,
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state(self.device) if cuda else None,
-            "seconds": self.seconds,
-        }
-        checkpoints.save(self.settings.checkpoint, self.identity, self.start, state)
-        self.saved = self.done
-
-    def resume(self) -> None:
-        """Continue from the checkpoint if there is one."""
-        s = self.settings
-        if s.checkpoint is None:
-            return
-        state = checkpoints.resume(s.checkpoint, self.identity, self.start, s.steps)
-        if state is None:
-            return
-        self.start = state["start"]
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.done = self.done_before = state["done"]
-        self.log.extend(_columns(state["rates"]).tolist())
-        self.loss.copy_(state["loss"])
-        self.grad_norm.copy_(state["grad_norm"])
-        self.metrics = {name: values.numpy() for name, values in state["metrics"].items()}
-        self.seconds_before = state["seconds"]
-        torch.set_rng_state(state["random"])
-        if state["random_cuda"] is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["random_cuda"], self.device)
 
     @property
     def seconds(self) -> float:
@@ -212,6 +159,58 @@ class TrainingState:
                 effective = lr[:, 0] * np.minimum(1, s.clip / grad_norm)
             found |= {"clip": s.clip, "effective_lr": _finite_or_none(effective)}
         return found
+
+    def save(self) -> None:
+        """Write the checkpoint, unless it is there."""
+        if self.settings.checkpoint is None or self.saved == self.done:
+            return
+        cuda = self.device.type == "cuda"
+        state = {
+            "done": self.done,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rates": self.log.lr,
+            "loss": self.loss,
+            "grad_norm": self.grad_norm,
+            "metrics": self.metrics,
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self.device) if cuda else None,
+            "seconds": self.seconds,
+        }
+        checkpoints.save(self.settings.checkpoint, self.identity, self.start, state)
+        self.saved = self.done
+
+    def resume(self) -> None:
+        """Continue from the checkpoint if there is one."""
+        s = self.settings
+        if s.checkpoint is None:
+            return
+        state = checkpoints.resume(s.checkpoint, self.identity, self.start, s.steps)
+        if state is None:
+            return
+        self.start = state["start"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.done = self.done_before = state["done"]
+        self.log.extend(_columns(state["rates"]).tolist())
+        self.loss.copy_(state["loss"])
+        self.grad_norm.copy_(state["grad_norm"])
+        self.metrics = {name: values.numpy() for name, values in state["metrics"].items()}
+        self.seconds_before = state["seconds"]
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random_cuda"], self.device)
+
+    def _identity(self) -> dict[str, Any]:
+        s = self.settings
+        names = ("steps", "batch_size", "accumulate", "loss", "l2", "clip", "seed", "precision")
+        train = s.data.train
+        return checkpoints.identity(
+            self.model, self.optimizer, self.rates,
+            **{name: getattr(s, name) for name in (*names, "observe_at")},
+            factors=self.factors, observers=sorted(s.observers),
+            data=checkpoints.digest([train.x, train.y, train.mean, train.std]),
+        )  # fmt: skip
 
 
 def _columns(rates: Any) -> Any:

@@ -1,9 +1,10 @@
 """How fast does `train` go through CIFAR-100, and what do the data cost?
 
 Run it from the repository root: `python tests/benchmarks/bench_cifar.py`. The article's way is
-float32 in PyTorch's default layout, with a `DataLoader` over a data set of single images. Files of
-the full size with random pixels stand in for the real ones. On a CPU, processor time of one thread,
-alternating, the best of several rounds; on a GPU, time on the clock.
+float32 in PyTorch's default layout, with a `DataLoader` over a data set of single images, and Adam
+not fused. Files of the full size with random pixels stand in for the real ones. On a CPU, processor
+time of one thread, alternating, the best of several rounds; on a GPU, time on the clock. On a busy
+machine only the ratio means something.
 """
 
 # The number of threads must be set before NumPy and torch are imported.
@@ -89,7 +90,7 @@ def our_way(data, device, precision, steps):
     times = []
     train(
         SevenLayerCNN(seed=0), data, optimizer="adam", schedule=1e-3, steps=steps,
-        batch_size=BATCH, device=device, precision=precision,
+        batch_size=BATCH, device=device, precision=precision, fused=True,
         observers={"clock": lambda model: times.append(clock(device)) or 0.0}, observe_every=steps,
     )  # fmt: skip
     return times[-1] - times[0]
@@ -136,14 +137,12 @@ def main():
             ours.append(our_way(data, device, precision, steps))
     images = BATCH * steps
     print(f"{device}, {precision}, batches of {BATCH}")
-    for name, times in (("the article's way", theirs), ("train", ours)):
-        print(f"  {name:20} {images / min(times):9.0f} images per second")
+    ratio = min(theirs) / min(ours)
+    print(f"  the article's way {images / min(theirs):9.0f} images per second")
+    print(f"  train             {images / min(ours):9.0f}, {ratio:.1f} times as fast")
     print(f"  loading 60,000 images {load_seconds:.2f} s, peak memory {peak / 1e9:.2f} GB")
     verdicts = [
-        (
-            f"at least {needed} times as fast as the article's way",
-            min(theirs) / min(ours) >= needed,
-        ),
+        (f"at least {needed} times as fast as the article's way", ratio >= needed),
         (f"loads within {MOST_SECONDS:g} s", load_seconds <= MOST_SECONDS),
     ]
     if not on_gpu:

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_kernels.py [NN]
 
-Each student is a kernel of its own, which runs the cells of a lesson (05, the one with the most
-imports) up to the end of its second section and then waits, as kernels do for most of a class. What
+Each student is a kernel of its own, which runs the cells of a lesson (10, which needs PyTorch) up
+to the end of its second section and then waits, as kernels do for most of a class. What
 they have in common (the machine code of PyTorch) is in memory once, so that the sum of resident
 sizes says too much. Reported per kernel: USS, what would be free if it ended; PSS, USS and its part
 of what is shared; RSS, what `top` shows. Only memory is measured: the load of the machine does not
@@ -67,7 +67,7 @@ def megabytes(process: psutil.Process) -> tuple[float, float, float]:
     return tuple(size / 2**20 for size in (info.uss, getattr(info, "pss", info.uss), info.rss))
 
 
-def main(number: str = "05") -> int:
+def main(number: str = "10") -> int:
     """Print the table; return 0 when a kernel needs no more than what is said above."""
     if psutil.virtual_memory().available < FREE_MEGABYTES * 2**20:
         raise SystemExit(f"less than {FREE_MEGABYTES} MB are free: not tried")

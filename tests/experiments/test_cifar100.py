@@ -16,7 +16,7 @@ from torch import nn
 
 from course_utils import views
 from course_utils.experiments import cifar100 as experiment
-from course_utils.experiments import cifar_plans, cifar_runs
+from course_utils.experiments import cifar_files, cifar_runs
 from course_utils.experiments.cifar100 import (
     fingerprint,
     left,
@@ -26,12 +26,12 @@ from course_utils.experiments.cifar100 import (
     record_run,
     recorded,
 )
-from course_utils.experiments.cifar_plans import ARTICLE, GROUPS, SCHEDULES, plans
+from course_utils.experiments.cifar_plans import GROUPS, PEAKS, SCHEDULES, plans
 from course_utils.experiments.cifar_runs import Plan, Result, add, grid, select
 from course_utils.experiments.datasets import cifar100, digits, synthetic_cifar100
-from course_utils.experiments.devices import fast_precision
 from course_utils.experiments.diagnostics import dead_fractions
 from course_utils.experiments.evaluation import evaluate
+from course_utils.experiments.table import Table
 from course_utils.experiments.training import train
 from course_utils.run import Run
 
@@ -46,31 +46,30 @@ def tiny_cnn(seed, width=1.0):
     )
 
 
+FEW = [
+    Plan("dead", 0.1, 0, 1, measure="dead", steps=10),
+    Plan("article", 0.01, 0, 3, precision="bfloat16"),
+    Plan("article", 0.02, 0, 2, width=0.5),
+    Plan("schedules", 0.01, 0, 2, schedule="cosine"),
+    Plan("rates", 0.01, 0, 1, held_out=16),
+]
+
+
 def shrink(set_to):
-    """A network and batches that fit the synthetic data."""
+    """A network, batches and plans that fit the synthetic data."""
     set_to(experiment, "SevenLayerCNN", tiny_cnn)
     set_to(experiment, "BATCH_SIZE", 8)
-    set_to(cifar_plans, "HELD_OUT", 16)
-    set_to(cifar_plans, "SHORT", 10)
-    set_to(cifar_plans, "LONG", 20)
     set_to(experiment, "PROBE", 16)
+    set_to(experiment, "plans", lambda: FEW)
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch):
+def small(monkeypatch, root):
     shrink(monkeypatch.setattr)
+    monkeypatch.setenv(cifar_files.VARIABLE, str(root))
     monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-
-
-@pytest.fixture(params=["with bfloat16", "without"])
-def processor(request, monkeypatch):
-    """A processor that multiplies bfloat16 quickly, or does not."""
-    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-        monkeypatch.setattr(torch.cpu, name, lambda: request.param != "without", raising=False)
-    assert fast_precision() == ("float32" if request.param == "without" else "bfloat16")
-    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -80,88 +79,47 @@ def root(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def whole(root, tmp_path_factory):
-    """The whole experiment, one seed and one epoch: (folder, what was said)."""
-    folder, lines = tmp_path_factory.mktemp("whole"), []
-    with pytest.MonkeyPatch.context() as patch:
-        shrink(patch.setattr)
-        assert record(
-            root, work=folder / "work", results=folder / "results", epochs=1, seeds=1,
-            precision="bfloat16", device="cpu", say=lines.append,
-        )  # fmt: skip
-    return folder, lines
-
-
 # --- the plans ---------------------------------------------------------------------------------
 
 
-def test_the_plans_hold_what_the_lesson_needs():
-    listed = plans(epochs=15, seeds=3, precision="bfloat16")
+def test_the_plans_hold_what_the_lesson_needs_most_valuable_first():
+    listed = plans()
     names = [plan.name for plan in listed]
-    assert len(set(names)) == len(names)
-    assert [plan.lr for plan in listed[:5]] == list(ARTICLE)
-    assert set(ARTICLE) == {1e-1, 625e-5, 1e-3, 3e-4, 6.25e-5}
-    article = [plan for plan in listed if plan.group == "article"]
-    assert {(p.lr, p.seed) for p in article} == {(lr, s) for lr in ARTICLE for s in range(3)}
-    assert all(p.epochs == 15 and not p.held_out for p in article)
-    rates = {p.lr for p in listed if p.group == "rates"}
-    assert len(rates) >= 9 and all(p.held_out for p in listed if p.group == "rates")
-    assert {p.group for p in listed} == set(GROUPS)
-    assert {p.schedule for p in listed} == set(SCHEDULES)
-    assert {p.precision for p in listed if p.group != "precision"} == {"bfloat16"}
-    assert {p.precision for p in listed if p.group == "precision"} == {"bfloat16", "float32"}
-    plain = plans(precision="float32")
-    assert {p.precision for p in plain} == {"float32"} and "precision" not in {
-        p.group for p in plain
-    }
-    assert not {p.name for p in plain} & {p.name for p in listed if p.group != "precision"}
+    assert len(set(names)) == len(names) == len(set(listed))
+    assert {plan.group for plan in listed} == set(GROUPS)
+    assert {plan.schedule for plan in listed} == set(SCHEDULES)
+    survival = [p for p in listed if p.steps == 200 and p.width == 1]
+    assert listed[:30] == survival[:30]  # ahead of all; more seeds at the end
+    for lr in (3e-3, 4.4e-3, 6.25e-3, 8e-3, 1e-2):
+        assert {p.seed for p in survival if p.lr == lr} == set(range(10))
+    article = [p for p in listed if p.group == "article" and p.width == 1]
+    for lr in (6.25e-5, 3e-4, 1e-3):
+        runs = [p for p in article if p.lr == lr]
+        assert [p.seed for p in runs] == [0, 1, 2, 3, 4] and {p.epochs for p in runs} == {15}
+    assert {(p.lr, p.epochs) for p in article if p.lr > 1e-3} == {(6.25e-3, 5), (1e-1, 2)}
+    schedules = [p for p in listed if p.group == "schedules" and p.width == 1]
+    arms = {(name, lr, seed) for name in PEAKS for lr in PEAKS[name] for seed in range(3)}
+    assert {(p.schedule, p.lr, p.seed) for p in schedules} == arms
+    assert [p.schedule for p in schedules[: len(PEAKS)]] == list(PEAKS)
+    for plan in listed:  # the name and the plan say both
+        assert f"-{plan.precision}" in plan.name
+        assert plan.name.endswith("-width0.25") == (plan.width == 0.25)
+        wide = plan.width == 1 and plan.measure != "dead"
+        assert plan.precision == ("bfloat16" if wide else "float32")
+        assert plan.held_out == (5000 if plan.group in ("rates", "momentum") else 0)
 
 
-def test_a_narrower_network_has_the_same_plans_under_other_names():
-    done = [result(p, {"validation_accuracy": [0.1]}) for p in plans(epochs=5)]
-    wide, narrow = plans(epochs=5, done=done), plans(epochs=5, done=done, width=0.25)
-    scan = [p for p in narrow if p.group == "momentum"]
-    # The best rate of the article's network is not that of the narrow one.
-    assert [p.seed for p in scan] == [0] * len(scan) and len(scan) < len(wide)
-    assert [replace(p, width=1.0) for p in narrow] == plans(epochs=5)
-    assert not {p.name for p in wide} & {p.name for p in narrow}
-    assert narrow[0].name == wide[0].name + "-width0.25"
-
-
-def test_the_run_of_a_narrower_network_trains_it(root):
-    plan, data = Plan("rates", 1e-3, 0, 1, width=0.5), cifar100(root)
+def test_the_run_of_a_narrower_network_trains_it():
+    plan, data = Plan("rates", 1e-3, 0, 1, width=0.5), cifar100()
     network = tiny_cnn(0, 0.5)
     run = train(network, data, optimizer="adam", schedule=1e-3, epochs=1, batch_size=8)
     assert record_run(plan, data).final_loss == pytest.approx(run.final_loss)
-
-
-def test_momentum_is_trained_in_full_at_the_rate_that_validation_prefers():
-    scan = [plan for plan in plans(epochs=10, seeds=2) if plan.group == "momentum"]
-    done = [result(plan, {"validation_accuracy": [0.0, 0.1]}) for plan in scan]
-    done[2] = result(scan[2], {"validation_accuracy": [0.9, 0.2]})
-    more = [p for p in plans(epochs=10, seeds=2, done=done) if p.group == "momentum"]
-    assert [p for p in more if p not in scan] == [
-        replace(scan[2], epochs=10, held_out=0, seed=seed) for seed in (0, 1)
-    ]
-    assert plans(epochs=10, seeds=2, done=done[:-1]) == plans(epochs=10, seeds=2)
-
-
-def test_a_momentum_run_that_diverged_is_never_the_best():
-    scan = [plan for plan in plans(epochs=10, seeds=1) if plan.group == "momentum"]
-    accuracies = [np.nan, 0.1, 0.3, 0.2, np.nan, np.nan]  # the first one wins every comparison
-    done = [result(p, {"validation_accuracy": [0, a]}) for p, a in zip(scan, accuracies)]
-    more = [p for p in plans(epochs=10, seeds=1, done=done) if p.group == "momentum"]
-    assert [p.lr for p in more if p not in scan] == [scan[2].lr]
 
 
 def test_schedules_start_and_end_where_they_should():
     steps, epoch = 1000, 100
     end = {name: make(0.1, steps, epoch).rates(steps) for name, make in SCHEDULES.items()}
     assert all(rates.max() == pytest.approx(0.1) for rates in end.values())
-    assert end["step decay"][[499, 500, 749, 750]].tolist() == pytest.approx(
-        [0.1, 0.01, 0.01, 0.001]
-    )
     assert end["warm-up"][199] < 0.1 and (end["warm-up"][200:] == 0.1).all()
     assert end["warm-up"][0] == end["warm-up, cosine"][0] == pytest.approx(0.1 / 200)
     for name in ("cosine", "one-cycle", "warm-up, cosine"):
@@ -223,8 +181,7 @@ def test_epoch_losses_are_those_of_whole_epochs(root):
         assert found.epochs == epochs
         expected = found.loss[: 6 * epochs].reshape(epochs, 6).mean(axis=1)
         np.testing.assert_allclose(found.epoch_loss, expected)
-    with pytest.raises(ValueError, match="metric 'train_loss' must be of runs .* epoch, got 5 upd"):
-        grid([found]).final("train_loss")
+    assert "train_loss" not in grid([found]).metrics  # and nothing of its 7 layers
 
 
 @pytest.mark.parametrize(
@@ -247,7 +204,7 @@ def test_the_kept_part_of_a_run_is_judged_by_itself(loss, diverged, final):
     np.testing.assert_equal(part.final_loss, final)
 
 
-def test_dead_units_and_sharpness_are_watched(root):
+def test_dead_units_are_watched(root):
     data = cifar100(root)
     dead = record_run(Plan("dead", 50.0, 0, epochs=1, measure="dead", steps=10), data)
     assert dead.metrics["step"].tolist() == [0, 5, 10] and dead.step.tolist() == list(range(10))
@@ -255,14 +212,13 @@ def test_dead_units_and_sharpness_are_watched(root):
     model = tiny_cnn(0)
     train(model, data, optimizer="adam", schedule=50.0, steps=10, batch_size=8)
     assert dead.metrics["dead"][-1] == dead_fractions(model, data.train, 16)
-    plan = Plan("sharpness", 0.01, 0, epochs=1, optimizer="sgd", measure="sharpness")
-    watched = record_run(plan, data).metrics  # 6 updates per epoch: five times as often as others
-    assert watched["step"].tolist() == list(range(7)) and watched["sharpness"].shape == (7,)
 
 
 def test_a_grid_has_the_seeds_that_every_rate_has():
     def run(lr, seed, accuracy):
-        return result(Plan("rates", lr, seed, 1), {"test_accuracy": [0.0, accuracy]})
+        metrics = {"test_accuracy": [0.0, accuracy], "dead": [[0.0, 0.5], [0.0, 1.0]]}
+        whole = replace(result(Plan("rates", lr, seed, 1), metrics), loss=np.array([lr]))
+        return replace(whole, meta={"updates": 1, "updates_per_epoch": 1})
 
     runs = [
         run(0.1, 0, 0.3),
@@ -272,9 +228,10 @@ def test_a_grid_has_the_seeds_that_every_rate_has():
         run(0.1, 1, 0.4),
     ]
     found = grid(runs)
-    assert found.lrs.tolist() == [0.01, 0.1] and found.seeds == [0, 1]
+    assert isinstance(found, Table) and list(found.metrics) == ["test_accuracy", "train_loss"]
+    assert found.lrs.tolist() == [0.01, 0.1] and found.seeds.tolist() == [0, 1]
     assert found.final("test_accuracy").tolist() == [[0.1, 0.2], [0.3, 0.4]]
-    assert found.diverged.shape == (2, 2)
+    assert found.final("train_loss").tolist() == [[0.01, 0.01], [0.1, 0.1]]
     ax = views.sensitivity_curve(views.subplots()[1], found, "test_accuracy")
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [0.15, 0.35])
     with pytest.raises(ValueError, match="must differ in rate or seed, got 2 runs"):
@@ -286,47 +243,43 @@ def test_a_grid_has_the_seeds_that_every_rate_has():
 # --- the record --------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def whole(root, tmp_path_factory):
+    """All runs of the plans: (folder of results, what was said)."""
+    folder, lines = tmp_path_factory.mktemp("whole"), []
+    with pytest.MonkeyPatch.context() as patch:
+        shrink(patch.setattr)
+        patch.setenv(cifar_files.VARIABLE, str(root))
+        assert record(folder / "results", say=lines.append)
+    return folder / "results", lines
+
+
 def test_the_whole_experiment_is_recorded_in_its_order(whole):
-    folder, lines = whole
-    assert lines[0] == "in bfloat16 on cpu"
-    made = [line.split()[-1] for line in lines[1:-1]]
-    listed = [plan.name for plan in plans(epochs=1, seeds=1, precision="bfloat16")]
-    assert [name for name in made if name in listed] == listed
-    assert len(made) == len(listed) + 1 and lines[-1] == "all runs are made"  # momentum in full
-    for group in GROUPS:
-        results = load(folder / "results" / f"06_{group}.json")
-        assert sorted(r.plan.name for r in results) == [r.plan.name for r in results]
-        assert {r.plan.group for r in results} == {group}
-    files = sorted(p.name for p in (folder / "results").iterdir())
-    assert files == sorted(f"06_{group}.json" for group in GROUPS)
-    assert not list((folder / "work").iterdir())  # checkpoints of 60 MB each
+    results, lines = whole
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    expected = [f"{5 - i} runs left; on {device} now {plan.name}" for i, plan in enumerate(FEW)]
+    assert lines == [*expected, "all runs are made"]
+    for group in GROUPS[:4]:
+        runs = load(results / f"06_{group}.json")
+        assert {run.plan for run in runs} == {plan for plan in FEW if plan.group == group}
+        assert all(run.plan.precision == run.meta["precision"] for run in runs)
+    assert len(list(results.iterdir())) == 4
+    assert not list((results.parent / "data" / "checkpoints").iterdir())  # 60 MB each
 
 
 def test_every_run_says_where_it_comes_from(whole, root):
-    run = load(whole[0] / "results" / "06_article.json")[0]
+    run = load(whole[0] / "06_article.json")[0]
     assert "synthetic" in run.meta["data"] and run.meta["batch_size"] == 8
-    assert run.meta["precision"] == "bfloat16" and run.meta["seconds"] > 0
-    assert "constant" in run.meta["schedule"] and run.meta["updates"] == 6
+    assert run.meta["seconds"] > 0 and "constant" in run.meta["schedule"]
     origin = run.meta["provenance"]
     assert origin["images_sha256"] == fingerprint(cifar100(root))
-    for key in (
-        "command",
-        "date",
-        "python",
-        "numpy",
-        "torch",
-        "device",
-        "threads",
-        "machine",
-        "fused",
-    ):
-        assert origin[key], key
+    keys = "command date python numpy torch device threads machine fused"
+    assert all(origin[key] for key in keys.split())
 
 
 def test_the_record_gives_back_what_was_run(whole, root):
-    [kept, _] = select(load(whole[0] / "results" / "06_schedules.json"), schedule="cosine")
+    [kept] = load(whole[0] / "06_schedules.json")
     fresh = record_run(kept.plan, cifar100(root))
-    assert fresh.meta["precision"] == "bfloat16"
     assert kept.plan == fresh.plan
     for name in ("lr", "loss", "grad_norm", "final_loss"):
         np.testing.assert_allclose(getattr(kept, name), getattr(fresh, name), rtol=1e-5)
@@ -335,16 +288,18 @@ def test_the_record_gives_back_what_was_run(whole, root):
         np.testing.assert_allclose(kept.metrics[name], values, rtol=1e-5)
 
 
-def test_what_is_made_is_not_made_again(whole, root, monkeypatch):
+def test_what_is_published_is_not_made_again(whole, monkeypatch):
     monkeypatch.setattr(experiment, "record_run", lambda *args, **kwargs: pytest.fail("again"))
-    assert record(
-        root, work=whole[0] / "other", results=whole[0] / "results", epochs=1, seeds=1,
-        precision="bfloat16",
-    )  # fmt: skip
-    done = load(whole[0] / "results" / "06_article.json")
-    assert left(whole[0] / "results", precision="bfloat16", epochs=1, seeds=1) == []
-    again = left(whole[0] / "results", ["article"], epochs=1, seeds=1)  # in float32
-    assert sorted(p.lr for p in again) == sorted(run.plan.lr for run in done)
+    assert left(whole[0]) == {} and record(whole[0])
+    short, long, cosine = replace(FEW[1], epochs=2), replace(FEW[1], epochs=5), FEW[3]
+    others = [replace(FEW[1], **one) for one in ({"seed": 1}, {"precision": "float32"},
+              {"width": 0.25}, {"held_out": 8}, {"optimizer": "sgd"})]  # fmt: skip
+    schedules = [replace(cosine, epochs=1), replace(cosine, epochs=3)]
+    wanted = [short, long, *others, *schedules, replace(FEW[0], steps=9)]
+    monkeypatch.setattr(experiment, "plans", lambda: wanted)
+    # The first epochs of a constant rate are a shorter run; all else is another run.
+    assert left(whole[0]) == {long: 3} | dict.fromkeys([*others, *schedules, wanted[-1]], 0)
+    assert list(left(whole[0], ["dead"])) == wanted[-1:]
 
 
 def test_numbers_that_are_not_finite_survive(tmp_path):
@@ -393,14 +348,15 @@ def test_other_images_are_refused_before_a_run_is_made(root, tmp_path, monkeypat
     monkeypatch.setattr(experiment, "record_run", lambda *args, **kwargs: pytest.fail("trained"))
     add(tmp_path / "06_dead.json", [made(Plan("dead", 0.1, 0, 2))])
     with pytest.raises(ValueError, match="results must hold runs on the same images"):
-        record(root, work=tmp_path / "w", results=tmp_path, groups=["sharpness"])
+        record(tmp_path)
 
 
 def test_the_recorded_files_of_the_lesson_say_their_precision():
     """Those of 2026-11 left it out of the plan; what they hold is what they held."""
-    files = [*RESULTS.glob("06_*.json"), *RESULTS.glob("incoming/*.json")]
+    named = [RESULTS / f"06_{group}.json" for group in GROUPS]
+    files = [file for file in [*named, *RESULTS.glob("incoming/*.json")] if file.exists()]
     runs = [(file, run) for file in files for run in load(file)]
-    assert len(runs) >= 85
+    assert runs
     for file, run in runs:
         assert run.plan.precision == run.meta["precision"], run.plan.name
         # Those of the older recorder have no precision in the name of the file.
@@ -423,12 +379,11 @@ KILLED = """
     real, calls = experiment.evaluate, []
     def die(model, split):
         calls.append(1)
-        if len(calls) == 8:  # in the second run, after its second epoch
+        if len(calls) == 3:  # in the first run, after its second epoch
             os._exit(9)
         return real(model, split)
     experiment.evaluate = die
-    experiment.record({root!r}, work={work!r}, results={results!r}, epochs=3,
-                       groups=["article"], seeds=1, device="cpu")
+    experiment.record({results!r}, ["article"])
 """
 
 
@@ -440,28 +395,20 @@ def comparable(result):
     return content
 
 
-def test_killed_and_started_again_equals_uninterrupted(root, tmp_path):
-    work, results, here = tmp_path / "work", tmp_path / "results", Path(__file__).parents[0]
+def test_killed_and_started_again_equals_uninterrupted(tmp_path, whole):
+    results, here = tmp_path / "results", Path(__file__).parents[0]
     script = textwrap.dedent(KILLED).format(
-        paths=[str(here), str(here.parents[1])],
-        root=str(root),
-        work=str(work),
-        results=str(results),
+        paths=[str(here), str(here.parent), str(here.parents[1])], results=str(results)
     )
     died = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=200
     )
     assert died.returncode == 9, died.stderr
-    second = plans(epochs=3, seeds=1)[1].name
-    assert torch.load(work / f"{second}.pt", weights_only=True)["done"] == 12
-    assert len(load(results / "06_article.json")) == 1
-
-    settings = {"groups": ["article"], "epochs": 3, "seeds": 1}
-    assert record(root, work=work, results=results, device="cpu", **settings)
-    assert record(root, work=tmp_path / "w", results=tmp_path / "r", device="cpu", **settings)
-    resumed, reference = (load(f / "06_article.json") for f in (results, tmp_path / "r"))
+    checkpoint = tmp_path / "data" / "checkpoints" / f"{FEW[1].name}.pt"
+    assert torch.load(checkpoint, weights_only=True)["done"] == 12
+    assert record(results, ["article"])
+    resumed, reference = (load(f / "06_article.json") for f in (results, whole[0]))
     assert [comparable(r) for r in resumed] == [comparable(r) for r in reference]
-    assert len(resumed) == 5
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
@@ -486,69 +433,51 @@ def test_the_whole_epochs_of_a_stopped_run_are_those_of_a_shorter_one(root, tmp_
         np.testing.assert_array_equal(part.metrics[name], values)
 
 
-def test_parts_are_published_and_gone_on_with(root, tmp_path, monkeypatch):
-    settings = {"results": tmp_path / "results", "groups": ["article"], "seeds": 1, "epochs": 3}
-    real, updates = experiment.record_run, []
+def test_parts_are_published_and_gone_on_with(tmp_path, monkeypatch):
+    real = experiment.record_run
+    results, others = tmp_path / "a" / "results", tmp_path / "b" / "results"
 
     def stopped(plan, data, *, max_seconds, **options):
-        updates.append(1)
+        assert 0 < max_seconds <= 60
         return real(plan, data, max_seconds=1e-9, **options)
 
-    def published():
-        return [r.epochs for r in load(tmp_path / "results" / "06_article.json")]
-
     monkeypatch.setattr(experiment, "record_run", stopped)
-    while len(updates) < 14:
-        assert not record(root, work=tmp_path / "a", minutes=1, **settings)
-    assert published() == [2] and len(left(tmp_path / "results", ["article"], 3, 1)) == 5
-    for _ in range(8):  # from another folder, where this run is not as far yet
-        record(root, work=tmp_path / "b", minutes=1, **settings)
-    assert published() == [2]
+    for _ in range(14):  # one update each
+        assert not record(results, ["article"], minutes=1)
+    assert left(results, ["article"]) == {FEW[1]: 2, FEW[2]: 0}
+    others.mkdir(parents=True)
+    add(others / "06_article.json", load(results / "06_article.json"))
+    for _ in range(8):  # elsewhere, without the checkpoint, this run is not as far yet
+        record(others, ["article"], minutes=1)
+    assert left(others, ["article"]) == {FEW[1]: 2, FEW[2]: 0}
     monkeypatch.setattr(experiment, "record_run", real)
-    assert record(root, work=tmp_path / "b", **settings)
-    assert published() == [3] * 5
+    assert record(others, ["article"])
+    assert sorted(run.epochs for run in recorded(others)) == [2, 3]
 
 
 # --- the command line --------------------------------------------------------------------------
 
 
-def test_the_command_stops_in_time_and_goes_on(root, tmp_path, capsys):
-    command = ["--data", str(root), "--work", str(tmp_path / "w"), "--results", str(tmp_path / "r"),
-               "--only", "sharpness", "--epochs", "1", "--device", "cpu"]  # fmt: skip
-    assert main([*command, "--minutes", "1e-9"]) == 1
-    assert "time is up, 3 runs left" in capsys.readouterr().out
-    assert main([*command, "--dry-run"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "3 runs are left, 3 epochs"
-    assert main(command) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "all runs are made"
-    assert main([*command, "--dry-run"]) == 0
-    assert capsys.readouterr().out == "0 runs are left\n"
-    assert main([*command, "--dry-run", "--width", "0.5"]) == 0
-    assert capsys.readouterr().out.splitlines()[0].endswith("width0.5")
-    assert main([*command, "--width", "0.5"]) == 0
-    assert {r.plan.width for r in load(tmp_path / "r" / "06_sharpness.json")} == {0.5, 1.0}
+def test_the_command_counts_what_is_left_stops_in_time_and_goes_on(tmp_path, capsys, monkeypatch):
+    def shown(*words):
+        status = main([*words, "--results", str(tmp_path / "r")])
+        return status, capsys.readouterr().out.splitlines()
+
+    status, lines = shown("--dry-run")
+    assert status == 0 and lines[:-1] == [plan.name for plan in FEW]
+    assert lines[-1] == "5 runs are left: 6 epochs at full width, 2 at a quarter"
+    assert shown("--minutes", "1e-9") == (1, ["time is up, 5 runs left"])
+    monkeypatch.setattr(experiment, "plans", lambda: [replace(FEW[1], epochs=1), *FEW[2:3]])
+    assert shown("--only", "article")[0] == 0
+    monkeypatch.setattr(experiment, "plans", lambda: [replace(FEW[0], steps=200), *FEW[1:]])
+    status, lines = shown("--dry-run", "--only", "article", "dead")
+    assert status == 0 and lines[1] == f"{FEW[1].name}, 1 epochs of it are published"
+    assert lines[2:] == ["2 runs are left: 2 epochs at full width, 1 runs of 200 updates"]
+    assert shown("--only", "article")[1][-1] == "all runs are made"
+    assert shown("--dry-run", "--only", "article") == (0, ["0 runs are left"])
 
 
-def test_nothing_decides_the_precision_behind_the_readers_back(root, tmp_path, capsys, processor):
-    def command(*more):
-        words = ["--data", root, "--work", tmp_path / "w", "--results", tmp_path / "r"]
-        words += ["--only", "sharpness", "--epochs", 1, "--device", "cpu", *more]
-        assert main([str(word) for word in words]) == 0
-        return capsys.readouterr().out.splitlines()
-
-    assert command()[0] == "in float32 on cpu"
-    assert {r.plan.precision for r in recorded(tmp_path / "r")} == {"float32"}
-    shown = command("--precision", "auto")
-    if processor == "without":
-        assert shown == ["in float32 on cpu", "all runs are made"]
-    else:
-        assert shown[0] == "in bfloat16 on cpu"
-        runs = recorded(tmp_path / "r")
-        assert sorted(r.plan.precision for r in runs) == ["bfloat16"] * 3 + ["float32"] * 3
-        assert all(r.plan.precision == r.meta["precision"] for r in runs)
-
-
-def test_the_library_trains_in_float32_on_every_processor(root, processor):
+def test_the_library_trains_in_float32_on_every_processor(root):
     """The run of a plan without a word on precision is that of `train` without one."""
     plan, data = Plan("article", 0.01, 0, 1), cifar100(root)
     run = train(tiny_cnn(0), data, optimizer="adam", schedule=0.01, epochs=1, batch_size=8)
@@ -561,64 +490,41 @@ def test_pressing_stop_says_how_to_go_on(root, tmp_path, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(experiment, "record_run", stop)
-    command = ["--data", str(root), "--work", str(tmp_path / "w"), "--results", str(tmp_path / "r")]
-    assert main(command) == 1
+    assert main(["--results", str(tmp_path / "r")]) == 1
     assert "the same command goes on" in capsys.readouterr().out
 
 
 def test_without_data_the_command_says_what_to_do(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(
-        "course_utils.experiments.cifar_files.URL", "http://127.0.0.1:9/nothing.tar.gz"
-    )
-    command = ["--data", str(tmp_path / "d"), "--work", str(tmp_path / "w")]
-    assert main([*command, "--results", str(tmp_path / "r")]) == 1
+    monkeypatch.setattr(cifar_files, "URL", "http://127.0.0.1:9/nothing.tar.gz")
+    monkeypatch.setenv(cifar_files.VARIABLE, str(tmp_path / "nothing"))
+    assert main(["--results", str(tmp_path / "r")]) == 1
     assert "What you can do" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--epochs 0", "epochs must be 1 or greater, got 0"),
-        ("--seeds 0", "seeds must be 1 or greater, got 0"),
-        ("--width nan", "width must be a finite number, got nan"),
-        ("--device gpu", "device must be 'auto' or a device such as 'cpu' or 'cuda', got 'gpu'"),
-        ("--threads 0", "threads must be 1 or greater, got 0"),
         ("--minutes nan", "minutes must be a finite number, got nan"),
-        ("--work FILE/work", "FILE/work"),
         ("--results FILE/results", "FILE/results"),
         ("--results DAMAGED", "DAMAGED/06_dead.json' (JSONDecodeError"),
+        ("--results DAMAGED --dry-run", "DAMAGED/06_dead.json' (JSONDecodeError"),
     ],
 )
-def test_bad_words_on_the_command_line_are_named(root, tmp_path, capsys, words, message):
+def test_bad_words_on_the_command_line_are_named(tmp_path, capsys, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "FILE").write_text("")
     (tmp_path / "DAMAGED").mkdir()
     (tmp_path / "DAMAGED" / "06_dead.json").write_text('{"runs": [')
-    name, _, value = words.partition(" ")
-    value = str(tmp_path / value) if value.startswith(("FILE", "DAMAGED")) else value
-    folders = ["--work", str(tmp_path / "w"), "--results", str(tmp_path / "r")]
-    command = ["--data", str(root), *folders, name, value, "--only", "dead"]
-    unused = "FILE" in message or name == "--minutes"
-    for more in [[]] if unused else [[], ["--dry-run"]]:
-        status, shown = main([*command, *more]), capsys.readouterr().out
-        assert status == 1 and message in shown and shown.count("\n") == 1
+    assert main(words.split()) == 1
+    shown = capsys.readouterr().out
+    assert message in shown and shown.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda w: plans(epochs=0), ValueError, "epochs must be 1 or greater"),
-        (lambda w: plans(seeds=1.5), TypeError, "seeds must be an integer"),
-        (lambda w: plans(precision="half"), ValueError, "precision must be one of"),
-        (
-            lambda w: record(w, work=w / "w", results=w, groups=["all"]),
-            ValueError,
-            "groups must be one",
-        ),
-        (
-            lambda w: record(w, work=w / "w", results=w, minutes=0),
-            ValueError,
-            "minutes must be greater",
-        ),
+        (lambda w: record(w, ["all"]), ValueError, "groups must be one"),
+        (lambda w: record(w, minutes=0), ValueError, "minutes must be greater"),
         (
             lambda w: record_run(Plan("dead", 0.1, 0, 1, schedule="cos"), digits()),
             ValueError,

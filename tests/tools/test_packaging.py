@@ -26,6 +26,7 @@ COME_ALONG = {
     "IPython": "ipykernel",
     "nbformat": "nbconvert",
     "markdown_it": "jupytext",
+    "sqlalchemy": "optuna",
 }
 
 
@@ -40,9 +41,9 @@ def from_pyproject() -> dict[str, str]:
 
 
 def on_demand() -> dict[str, str]:
-    """What only `make test-browser` or `make book` needs; not installed with the rest."""
+    """What only `make test-browser`, `make book` or a PostgreSQL server needs."""
     extras = PROJECT["optional-dependencies"]
-    return dict(map(split, extras["browser"] + extras["book"]))
+    return dict(map(split, extras["browser"] + extras["book"] + extras["postgresql"]))
 
 
 def from_environment() -> dict[str, str]:

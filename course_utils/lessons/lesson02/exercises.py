@@ -9,7 +9,6 @@ import numpy as np
 from course_utils.course.exercises import (
     Incorrect,
     Lesson,
-    NotAttempted,
     call,
     choice,
     expect,
@@ -98,8 +97,6 @@ def _grade_name_the_regimes(answer):
         set(given) == set(_MYSTERY_REGIMES),
         f"name all six runs, A to F; you named {', '.join(sorted(given)) or 'none'}.",
     )
-    if all(regime is ... for regime in given.values()):
-        raise NotAttempted
     for name, right in _MYSTERY_REGIMES.items():
         chosen = choice(given[name], REGIMES)
         if chosen != right:
@@ -358,8 +355,6 @@ _CLUE = {
 def _grade_four_logs(answer):
     expect(isinstance(answer, dict), "answer with a dict: {'A': 'bouncing', …}.")
     expect(set(answer) == set(_CAUSE), "name all four logs, A to D.")
-    if all(cause is ... for cause in answer.values()):
-        raise NotAttempted
     for name, right in _CAUSE.items():
         chosen = choice(answer[name], CAUSES)
         expect(chosen == right, f"Log {name} is not {chosen!r}. {_CLUE[right]}")

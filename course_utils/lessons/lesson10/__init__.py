@@ -12,6 +12,7 @@ EXERCISES = (
     "plan_length",
     "effective_rate",
     "resume",
+    "shared_plan",
     "scheduler",
 )
 """In the order of the notebook."""

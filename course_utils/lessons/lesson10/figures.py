@@ -16,12 +16,6 @@ from course_utils.run import Run
 from course_utils.views import Picture
 
 _POINTS = 100  # of accuracy
-_PANELS = {"test_accuracy": (_POINTS, "test accuracy, points"), "test_loss": (1, "test loss")}
-_PEAKS = {
-    None: "both at the announced peak",
-    "validation_loss": "each at its peak of least loss",
-    "test_accuracy": "each at its peak of best accuracy",
-}
 
 
 def strips(rates: Mapping[int, np.ndarray], tables: Mapping[str, Table], title: str) -> Picture:
@@ -33,7 +27,7 @@ def strips(rates: Mapping[int, np.ndarray], tables: Mapping[str, Table], title: 
         title: the finding.
 
     Example:
-        >>> same = Table([0.5], [0, 1], {m: [[0.2, 0.3]] for m in (*_PANELS, "validation_loss")})
+        >>> same = Table([0.5], [0, 1], {m: [[0.2, 0.3]] for m in ("test_loss", "test_accuracy")})
         >>> tables = {f"strip {n}, {k}": same for n in STRIPS for k in ("wrong", "right")}
         >>> strips({n: np.full(930, 0.5) for n in STRIPS}, tables, "Flat").alt[:53]
         'Flat. Rates that ran, at every eighth of the run, and'
@@ -76,47 +70,6 @@ def _signed(found: Estimate, digits: int) -> str:
     """The mean and half of its 95 % interval."""
     reach = (found.high - found.low) / 2
     return f"{found.mean:+.{digits}f} ± {reach:.{digits}f}".replace("-", "−")
-
-
-def costs(tables: Mapping[str, Table], title: str) -> Picture:
-    """Return what each mistake costs at the announced peak, and at own peaks chosen in two ways.
-
-    Bars are 95 % intervals over the seeds; strip 5 lies far outside and is written out.
-
-    Example:
-        >>> same = Table([0.5], [0, 1], {m: [[0.2, 0.3]] for m in (*_PANELS, "validation_loss")})
-        >>> tables = {f"strip {n}, {k}": same for n in STRIPS for k in ("wrong", "right")}
-        >>> costs(tables, "Nothing lost").alt[:51]
-        'Nothing lost. test accuracy, points, both at the an'
-    """
-    fig, axes = views.subplots(1, 2, size=(12, 6), sharey=True)
-    words = []
-    for ax, (metric, (scale, label)) in zip(axes, _PANELS.items()):
-        far = []
-        for k, (by, way) in enumerate(_PEAKS.items()):
-            found = {n: estimate(scale * lost(tables, n, metric, by)) for n in STRIPS}
-            far.append(f"{found[5].mean:+.3g}")
-            near = {n: e for n, e in found.items() if n != 5}
-            ax.errorbar(
-                [e.mean for e in near.values()],
-                [n + 0.22 * (k - 1) for n in near],
-                xerr=[(e.high - e.low) / 2 for e in near.values()],
-                fmt="oDs"[k],
-                ms=6,
-                capsize=3,
-                color=views.color(k),
-                label=way,
-            )
-            numbers = ", ".join(f"strip {n} {e.mean:+.3g}" for n, e in found.items())
-            words.append(f"{label}, {way}: {numbers}")
-        note = f"far outside: {'; '.join(far)}".replace("-", "−")
-        ax.text(0.5, 5, note, transform=ax.get_yaxis_transform(), ha="center", va="center")
-        ax.axvline(0, color=views.BLACK, ls="-", lw=1.2)
-        ax.set_xlabel(f"wrong minus repaired, {label}")
-    axes[0].set(yticks=list(STRIPS), yticklabels=[f"strip {n}" for n in STRIPS], ylim=(8.6, 0.4))
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncol=3)
-    views.suptitle(fig, title)
-    return views.with_alt(fig, alt=f"{title}. {'; '.join(words)}.", scale=1.2)
 
 
 def resumed(planned: Any, ran: Mapping[str, Any], title: str) -> Picture:

@@ -81,7 +81,6 @@ def bent(at):
 
 WRONG = {
     "what_is_logged": {1: "used", 0.8: "five", 0.5: "two steps", 0: "no update", 0.25: "four"},
-    "retuned": {"A": "five others", "c": "quarter", "D": "one of"},
     "resume_order": {"A": "making", "C": "complains", 1: "one of"},
     "accumulated": {
         0.5: "plan",
@@ -91,6 +90,13 @@ WRONG = {
         1: "five mini-batches",
     },
     "clipped_best": {"A": "smaller", "B": "Adam", "D": "one of"},
+    "last_rate": {
+        0.125: "eighth",
+        0.25: "plan of 4",
+        0.5: "fifth",
+        0: "end of the line",
+        1: "4 updates",
+    },
     "warmup_length": {10: "cosine", 5: "alone", 14: "short", 20: "whole length"},
     **{f"strip_{n}": strip_answers(right) for n, right in enumerate("BFDAECHG", start=1)},
     "plan_length": {
@@ -115,6 +121,17 @@ WRONG = {
         optimizer_alone: "pair",
         backwards: "in this order",
     },
+    "shared_plan": {
+        (24, 24): "two make one",
+        (12, 12): "two steps",
+        (24, 12): "other way",
+        (6, 12): "four batches",
+        (4, 8): "one epoch",
+        (48, 24): "half as many",
+        (12, 48): "updates times processes",
+        (36, 24): "number of updates",
+        12: "both lengths",
+    },
     "scheduler": {
         rate_for_factor: "factor",
         starts_at_a_third: "update 0",
@@ -127,6 +144,8 @@ WRONG = {
 NEAR = {
     "what_is_logged": (0.7489, 0.7511),
     "accumulated": (0.0011,),
+    "last_rate": (0.6239, 0.6261),
+    "shared_plan": ((12.01, 24), (12, 23.99)),
     "warmup_length": (14.999, 15.001),
     "plan_length": (619.99, 620.01),
     "effective_rate": (

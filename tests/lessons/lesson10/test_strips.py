@@ -179,5 +179,3 @@ def test_the_figures_say_their_numbers(flown):
     alt = figures.strips(rates, tables, "Eight").alt
     assert "strip 4: 0.12, 0.12," in alt and "accuracy −2.36 ± 0.57 points" in alt
     assert "(accuracy −52 ± 3 points, loss +1.864 ± 0.010)" in alt
-    costs = figures.costs(tables, "Three peaks").alt
-    assert "strip 5 -51.9" in costs and "strip 8 -0.0156" in costs and "strip 8 -0.633" in costs

@@ -1,0 +1,1 @@
+"""The sheets of homework, one for every two lessons."""
