@@ -5,6 +5,6 @@ EXERCISES = (
     "average",
     "price",
     "memory_of_an_average",
-    "too_late",
+    "schedule_free",
 )
 """In the order of the notebook."""

@@ -24,7 +24,7 @@ def behind(
     Example:
         >>> from course_utils.lessons.lesson08.methods import studies
         >>> recorded = studies("notebooks/results/08_sgd.json")
-        >>> shown = {"averaged": ("weights t^8", "own")}
+        >>> shown = {"averaged": ("weights n^8", "own")}
         >>> fig = behind(recorded, shown, {"teacher": "Level", "digits": "Level"})
         >>> len(fig.axes)
         2
@@ -34,7 +34,7 @@ def behind(
         _panel(ax, studies[task], methods)
         ax.set_title(title)
     axes[0].set_ylabel("loss behind\nthe planned cosine")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return fig
 
 
@@ -42,7 +42,7 @@ def _panel(ax: Axes, study: Study, methods: Mapping[str, tuple[str, str]]) -> No
     lengths = study.lengths
     for i, (label, (method, rate)) in enumerate(methods.items()):
         found = [study.behind(method, h, rate=rate) for h in lengths]
-        shift = (i - (len(methods) - 1) / 2) * 0.02 * lengths[-1]
+        shift = (i - (len(methods) - 1) / 2) * 0.008 * lengths[-1]
         ax.errorbar(
             [h + shift for h in lengths],
             [e.mean for e in found],
@@ -51,5 +51,5 @@ def _panel(ax: Axes, study: Study, methods: Mapping[str, tuple[str, str]]) -> No
             label=label,
             **views.line_style(i),
         )
-    ax.axhline(0, color=views.GRAY, lw=1)
+    ax.axhline(0, color=views.GRAY, lw=1, label="planned cosine")
     ax.set(xlabel="updates", xticks=lengths)

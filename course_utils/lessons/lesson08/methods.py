@@ -62,12 +62,12 @@ def averages_of(lengths: Sequence[int]) -> dict[str, averages.Share]:
     """Return the averages that are compared; a tail mean must know its length, the others do not.
 
     >>> list(averages_of((100, 200, 300)))[:4]
-    ['mean of all', 'weights t^8', 'EMA 0.99', 'EMA 0.997']
+    ['mean of all', 'weights n^8', 'EMA 0.99', 'EMA 0.997']
     """
     tails = {f"last half, {h}": _tail(h - h // 2) for h in lengths}
     return {
         "mean of all": averages.uniform,
-        "weights t^8": averages.polynomial(8.0),
+        "weights n^8": averages.polynomial(8.0),
         "EMA 0.99": averages.exponential(0.99, "corrected"),
         "EMA 0.997": averages.exponential(0.997, "corrected"),
     } | tails

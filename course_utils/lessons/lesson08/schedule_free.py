@@ -74,7 +74,8 @@ class ScheduleFreeAdamW(ScheduleFreeSGD):
 
     The authors' package has two rules. "package", its `AdamWScheduleFree`, corrects v as Adam does,
     :math:`\hat v = v / (1 - \beta_2^t)`. "paper", its `AdamWScheduleFreePaper`, does not; it
-    multiplies the rate by :math:`\sqrt{1 - \beta_2^t}`, which also warms up the shares.
+    multiplies the rate by :math:`\sqrt{1 - \beta_2^t}`. Without decay z moves the same (to
+    :math:`\epsilon`), but the shares follow that rate: early z count less in x.
 
     >>> rule = ScheduleFreeAdamW(weight_decay=0.0)
     >>> rule.step([1.0], [1.0], lr=0.1).round(6)

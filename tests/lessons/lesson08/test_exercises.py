@@ -8,6 +8,7 @@ from exercise_table import check_lesson
 
 from course_utils.lessons.lesson08 import exercises as ex
 from course_utils.lessons.lesson08.methods import studies
+from course_utils.lessons.lesson08.schedule_free import ScheduleFreeSGD
 
 
 def u_of(t, start, steps):
@@ -94,6 +95,20 @@ def last_in_the_list(lengths, share):
     return lengths[-1] - round(share * lengths[-1]) + branches_only(lengths, share)
 
 
+def free(kept="x", at=0.6, begin=1, more=0.0):
+    """Schedule-free with one thing wrong: what is kept, where the gradient is taken, the shares."""
+
+    def answer(gradient, w, rate, beta, updates):
+        x = z = w
+        for n in range(begin, begin + updates):
+            y = (1 - at) * z + at * x
+            z = z - rate * gradient(y)
+            x = x + (z - x) / n
+        return {"x": x, "y": y, "z": z, "next y": (1 - at) * z + at * x}[kept] + more
+
+    return answer
+
+
 WRONG = {
     "cut_at_a_third": {"A": "three quarters", "C": "made for 600", "D": "one of"},
     "updates_in_all": {
@@ -106,7 +121,7 @@ WRONG = {
     },
     "which_average": {"A": "for ever", "C": "neither", "D": "one of"},
     "what_is_left_of_the_gap": {"A": "small rate", "B": "more", 3: "one of"},
-    "schedule_free_at_the_end": {"A": "mean of all", "C": "lead", 0: "one of"},
+    "schedule_free_at_the_end": {"B": "default", "C": "furthest", 0.5: "one of"},
     "memory_of_an_average": {
         0.9: "ten updates",
         0.99: "100",
@@ -115,7 +130,6 @@ WRONG = {
         0.002: "newest",
         0.5: "500",
     },
-    "too_late": {800: "nothing", 1000: "should end", 810: "190", 700: "full rate", 5: "800"},
     "cool_down": {
         straight: "straight line",
         slow_first: "slowly at first",
@@ -138,15 +152,26 @@ WRONG = {
         trunk_only: "cool-down costs",
         last_in_the_list: "100, 1000, 200",
     },
+    "schedule_free": {
+        free("y"): "is y",
+        free("next y"): "is y",
+        free("z"): "is z",
+        free(at=0.0): "gradient at z",
+        free(at=1.0): "gradient at x",
+        free(at=0.4): "swapped",
+        free(begin=2): "begins at 0",
+        free(begin=3): "off by",
+        (lambda gradient, w, rate, beta, updates: [w, w]): "one set",
+    },
 }
 
 NEAR = {
     "updates_in_all": [2159, 2161],
     "memory_of_an_average": [0.99797, 0.99803],
-    "too_late": [789, 791],
     "cool_down": [shifted(1e-8), shifted(-1e-8)],
     "average": [off_by(1e-8), off_by(-1e-8)],
     "price": [lambda lengths, share: ex.my_plan(lengths, share) + 1],
+    "schedule_free": [free(more=1e-8), free(more=-1e-8)],
 }
 
 
@@ -163,10 +188,24 @@ def test_what_the_checkers_say_of_methods_is_on_record():
     for study in studies(results / "08_sgd.json").values():
         third, *_ = study.lengths
         for h in study.lengths:
-            mean, recent = (study.value(m, h).mean() for m in ("mean of all", "weights t^8"))
+            mean, recent = (study.value(m, h).mean() for m in ("mean of all", "weights n^8"))
             assert recent < mean
-            assert study.closed("weights t^8", h) > 0.85
+            assert study.closed("weights n^8", h) > 0.85
         cut, constant = (study.behind(m, third).mean for m in ("cosine cut", "constant"))
         assert cut > 0.5 * constant > 0
         for h in study.lengths:
             assert study.behind("schedule-free, β = 0.5", h).mean < 0.01
+        half, default, most = (
+            study.behind(f"schedule-free, β = {beta}", h).mean for beta in (0.5, 0.9, 0.98)
+        )
+        assert half < 0.001 and 0 < default < most and 0.025 < most < 0.08
+
+
+def test_the_schedule_free_that_is_asked_for_is_the_packages():
+    """Through `ScheduleFreeSGD`, which tests/golden/schedule_free.json holds to the package."""
+    pull, start = np.array([1.0, 3.0]), np.array([1.0, -2.0])
+    rule, y = ScheduleFreeSGD(0.7), start
+    for _ in range(20):
+        y = rule.step(y, pull * y - 0.5, 0.2)
+    x = ex.my_schedule_free(lambda w: pull * w - 0.5, start, 0.2, 0.7, 20)
+    np.testing.assert_allclose(x, rule.average, rtol=0, atol=1e-13)

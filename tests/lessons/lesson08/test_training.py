@@ -72,7 +72,7 @@ def test_averages_are_those_of_the_path():
         ("last half, 60", 60): path[30:].mean(axis=0),
         ("last half, 40", 40): path[20:40].mean(axis=0),
         ("EMA 0.99", 60): (ema * path).sum(axis=0) / ema.sum(),
-        ("weights t^8", 60): averages.running(path, averages.polynomial(8.0))[-1],
+        ("weights n^8", 60): averages.running(path, averages.polynomial(8.0))[-1],
     }
     for (name, n), w in by_hand.items():
         expected = DIGITS.scores(network, w.astype(np.float32))
