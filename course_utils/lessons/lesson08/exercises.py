@@ -134,6 +134,7 @@ memory_of_an_average = question(
     solution=0.998,
 )
 
+
 def my_cool_down(t, lr, start, steps):
     """1 - sqrt(u) of the rate, where u is how much of the cool-down has passed."""
     u = min(max((t - start) / steps, 0), 1)
