@@ -152,7 +152,7 @@ contracts: install ## what each lesson promises in the guide, and its minutes
 grade: install ## run and judge the homework in a folder: FOLDER=path (it runs strangers' code, see the guide)
 	@$(PY) tools/grade.py "$(FOLDER)" $(ARGS)
 
-records: install ## make the recorded files of a lesson again: NB=05, ARGS=05_sparse.json for one
+records: install ## make the recorded files of a lesson again: NB=05, ARGS=05_rare_400.json for one
 	@$(PY) tools/records.py $(NB) $(ARGS)
 
 cifar100: install ## train lesson 6's networks on CIFAR-100: hours, can be stopped (ARGS=--dry-run)

@@ -1,6 +1,6 @@
 """Make the recorded files of a lesson again, most valuable first.
 
-Usage: python tools/records.py 05 [05_sparse.json ...] [--jobs 2] [--folder notebooks/results]
+Usage: python tools/records.py 05 [05_rare_400.json ...] [--jobs 2] [--folder notebooks/results]
 
 The module `course_utils.lessons.lessonNN.records` says how: {file: function of its path}. Each file
 is written when its experiment is done, in one step. Ctrl-C loses only what is running, and says how

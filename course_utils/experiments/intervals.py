@@ -49,6 +49,34 @@ def estimate(values: Any, confidence: float = 0.95) -> Estimate:
     return Estimate(mean, error, mean - reach, mean + reach)
 
 
+def share(successes: int, of: int) -> Estimate:
+    r"""Return the share of successes among n seeds with Wilson's interval of 95 %.
+
+    .. math:: \frac{p + z^2/2n \pm z\sqrt{p(1-p)/n + z^2/4n^2}}{1 + z^2/n}, \qquad z = 1.96
+
+    Unlike mean ± two standard errors it stays in [0, 1], and has a width where none or all succeed.
+    Of no seeds at all the share is NaN, somewhere from 0 to 1.
+
+    Source: E. Wilson, Probable inference, 1927.
+
+    Example:
+        >>> share(0, 4).high, share(4, 10).low
+        (0.489..., 0.168...)
+    """
+    n = validate.integer("of", of, minimum=0)
+    k = validate.integer("successes", successes, minimum=0)
+    if k > n:
+        raise ValueError(f"successes must be at most {n}, got {successes!r}")
+    if n == 0:
+        return Estimate(math.nan, math.nan, 0.0, 1.0)
+    p = k / n
+    z = 1.959964
+    middle, scale = p + z * z / (2 * n), 1 + z * z / n
+    reach = z * math.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
+    low, high = (middle - reach) / scale, (middle + reach) / scale
+    return Estimate(p, math.sqrt(p * (1 - p) / n), max(low, 0.0), min(high, 1.0))
+
+
 def _student(confidence: float, freedom: int) -> float:
     """The t with P(|T| < t) = confidence (Abramowitz & Stegun 26.7.3 and 26.7.4, bisected)."""
     odd = freedom % 2

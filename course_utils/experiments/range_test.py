@@ -23,6 +23,9 @@ from course_utils.experiments.settings import build_optimizer, checked_optimizer
 
 END, NOT_FINITE, BLEW_UP = "end of the ramp", "not finite", "blew up"
 
+REAL_FALL = 0.03
+"""By how much of the loss at the start the smoothed loss must fall to be read at all."""
+
 
 @dataclass(frozen=True, eq=False)
 class RangeTest:
@@ -72,7 +75,8 @@ def ramp(
         A `RangeTest`; it ends with the row that stopped it.
 
     Source: L. N. Smith, Cyclical learning rates for training neural networks (2017), section 3.3;
-    smoothing and stopping rule as in fastai.
+    stopping rule as in fastai. Its smoothing is another one: fastai takes beta = 0.98, which
+    looks back over 50 updates and shifts a minimum to the right; 0.9 looks back over 10.
 
     Example:
         >>> halve = iter([4.0, 2.0, 1.0, float("nan")])
@@ -253,7 +257,8 @@ def minimum_over_ten(test: RangeTest) -> float:
         test: what `range_test` or `ramp` returned.
 
     Raises:
-        ValueError: if the loss never fell, so that there is nothing to read (all three rules).
+        ValueError: if the smoothed loss never fell by `REAL_FALL` of its start: the lowest point of
+            noise is no reading (all three rules).
 
     Source: `minimum` of fastai's `lr_find`.
 
@@ -330,9 +335,12 @@ def _readable(test: RangeTest) -> tuple[np.ndarray, np.ndarray]:
         raise TypeError(f"test must be a RangeTest, got {test!r}")
     kept = np.isfinite(test.smoothed)
     lr, smoothed = test.lr[kept], test.smoothed[kept]
-    if len(lr) < 2 or smoothed.argmin() == 0:
+    real = REAL_FALL * abs(test.start)
+    if len(lr) < 2 or smoothed.argmin() == 0 or not test.start - smoothed.min() >= real:
+        lowest = f", got {smoothed.min():.4g}" if len(lr) else ""
         raise ValueError(
-            "test must contain a loss that falls: begin the ramp at a smaller rate, or make it "
-            f"longer (it stopped at row {len(test.lr) - 1}: {test.stopped})"
+            f"test must contain a loss that falls by {REAL_FALL:.0%} of its start, "
+            f"{test.start:.4g}{lowest}: begin the ramp at a smaller rate, make it longer, or do "
+            f"without (it stopped at row {len(test.lr) - 1}: {test.stopped})"
         )
     return lr, smoothed

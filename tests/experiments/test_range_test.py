@@ -306,10 +306,23 @@ def test_range_test_refuses(change, error, message):
         range_test.range_test(**arguments)
 
 
-def made(smoothed, lr=None):
+def test_every_parameter_group_gets_the_rate():
+    model, seen = mlp((64, 8, 10), seed=0), []
+
+    class Spy(torch.optim.SGD):
+        def step(self, closure=None):
+            seen.append([group["lr"] for group in self.param_groups])
+            return super().step(closure)
+
+    groups = [{"params": model[0].parameters(), "lr": 7.0}, {"params": model[2].parameters()}]
+    test = range_test.range_test(model, digits(), optimizer=Spy(groups, lr=1.0), steps=5)
+    assert seen == [[lr, lr] for lr in test.lr]
+
+
+def made(smoothed, lr=None, start=99.0):
     smoothed = np.array(smoothed, dtype=float)
     lr = np.geomspace(1e-5, 10, len(smoothed)) if lr is None else np.array(lr)
-    return range_test.RangeTest(lr, smoothed, smoothed, 99.0, range_test.BLEW_UP)
+    return range_test.RangeTest(lr, smoothed, smoothed, start, range_test.BLEW_UP)
 
 
 def test_rules_read_a_curve_with_known_answers():
@@ -358,7 +371,7 @@ def test_valley_is_the_middle_of_the_longest_fall(values):
     st.sampled_from([0.5, 2.0, 1024.0]),  # powers of two: exact
 )
 def test_rules_do_not_depend_on_units(values, factor):
-    plain, scaled = made(values), made(np.array(values) * factor)
+    plain, scaled = made(values), made(np.array(values) * factor, start=99.0 * factor)
     for rule in range_test.RULES.values():
         assert rule(scaled) == rule(plain)
     shifted = made(values, plain.lr * factor)
@@ -367,6 +380,16 @@ def test_rules_do_not_depend_on_units(values, factor):
         range_test.valley,
     ):  # equal slopes are equal up to rounding only
         assert rule(shifted) == pytest.approx(rule(plain) * factor)
+
+
+@pytest.mark.parametrize("rule", range_test.RULES.values(), ids=range_test.RULES)
+def test_the_lowest_point_of_noise_is_no_reading(rule):
+    """A loss must fall by 3 % of its start; a start that is NaN has no percent."""
+    falling = np.linspace(0.999, 0.97, 12)
+    assert rule(made(100 * falling, start=100.0)) > 0
+    for values, start in ((100 * falling + 0.01, 100.0), (falling, math.nan)):
+        with pytest.raises(ValueError, match="falls by 3% of its start"):
+            rule(made(values, start=start))
 
 
 @pytest.mark.parametrize("rule", range_test.RULES.values(), ids=range_test.RULES)

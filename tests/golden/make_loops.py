@@ -18,6 +18,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 import tempfile
 import warnings
 from importlib.metadata import PackageNotFoundError, version
@@ -137,7 +139,34 @@ def of_accelerate():
             optimizer.step()
             scheduler.step()
             optimizer.zero_grad()
-    return {"accumulated": used}
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [sys.executable, *words, __file__, "on two processes"]
+    env = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    two = json.loads(done.stdout.partition("rates:")[2].partition("\n")[0])
+    return {"accumulated": used, "two_processes": two}
+
+
+def on_two_processes():
+    """Print the rates of a line of 8 steps, over the 4 updates of two real processes."""
+    from accelerate import Accelerator
+
+    accelerator, model = Accelerator(cpu=True), torch.nn.Linear(1, 1, bias=False)
+    optimizer = SGD(model.parameters(), lr=1.0)
+    data = DataLoader(torch.ones(64, 1), batch_size=8)
+    parts = accelerator.prepare(model, optimizer, data, line(optimizer, 8))
+    model, optimizer, data, scheduler = parts
+    used = []
+    for x in data:
+        used.append(optimizer.param_groups[0]["lr"])
+        accelerator.backward(-model(x).sum())
+        optimizer.step()
+        scheduler.step()
+        optimizer.zero_grad()
+    if accelerator.is_main_process:
+        print(f"rates:{json.dumps(used)}", flush=True)
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
 
 
 def of_lightning():
@@ -271,7 +300,7 @@ def of_timm():
             scheduler.step_update(t + 1)
         return used
 
-    return {"warm_up": first(True), "without_prefix": first(False), "by_default": in_epochs()}
+    return {"warm_up": first(False), "with_prefix": first(True), "by_default": in_epochs()}
 
 
 LIBRARIES = {
@@ -304,4 +333,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    on_two_processes() if "on two processes" in sys.argv else main()

@@ -25,7 +25,6 @@ from course_utils.descent import descend
 from course_utils.experiments.sweep import sweep
 from course_utils.lessons.appendix import verdicts
 from course_utils.lessons.lesson07 import figures as lesson07
-from course_utils.lessons.lesson07.weight_decay import Map
 from course_utils.optimizers import Adam, GradientDescent
 from course_utils.problems import quadratic
 from course_utils.run import Run
@@ -249,9 +248,9 @@ def test_pale_words_and_lines_are_noticed() -> None:
 
 
 def test_numbers_on_a_colored_map_can_be_read() -> None:
-    loss = np.linspace(0.0, 1.2, 60).reshape(12, 5, 1)
+    loss = np.linspace(0.0, 1.2, 60).reshape(12, 5)
     axes = np.geomspace(0.01, 1, 12), np.geomspace(0.01, 1, 5)
-    ax = lesson07.decay_map(views.subplots()[1], Map("AdamW", *axes, loss, loss, loss, {}))
+    ax = lesson07.decay_map(views.subplots()[1], *axes, loss)
     (image,) = ax.images
     for words, value in zip(ax.texts, loss.flat, strict=True):
         assert contrast(words.get_color(), image.cmap(image.norm(value))) >= TEXT, value

@@ -10,7 +10,6 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 APPENDIX = "A_articles_on_trial.ipynb"  # where the articles are the subject
-NOT_REWRITTEN = {"05", "06", "07"}  # what is rewritten leaves this list
 NAME = re.compile(r"\b00\d-C\d+|\barticles?\s+(?:number\s+)?00\d\b", re.IGNORECASE)
 
 
@@ -29,11 +28,7 @@ def named(text: str) -> list[str]:
     ids=lambda path: path.stem,
 )
 def test_headings_and_running_text_name_no_articles(path: Path) -> None:
-    found = named(lesson_map.prose(path))
-    if path.name[:2] in NOT_REWRITTEN:
-        assert found, f"{path.name} is rewritten: it can leave NOT_REWRITTEN"
-    else:
-        assert found == []
+    assert named(lesson_map.prose(path)) == []
 
 
 @pytest.mark.parametrize(

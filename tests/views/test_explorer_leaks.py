@@ -17,7 +17,6 @@ from course_utils.lessons.lesson01 import explorers as explorers01
 from course_utils.lessons.lesson02 import explorers as explorers02
 from course_utils.lessons.lesson03 import designer
 from course_utils.lessons.lesson04 import explorers as explorers04
-from course_utils.lessons.lesson05 import spikes
 from course_utils.views import explorer
 
 # Name -> how it is made, and the number of moves: what moves a slider is the same code for all.
@@ -25,7 +24,6 @@ EXPLORERS = {
     "parabola": (explorers01.parabola, 200),
     "ravine": (explorers02.ravine, 40),
     "schedule designer": (lambda: designer.schedule_designer(steps=20), 40),
-    "burst meter": (spikes.burst_meter, 40),
     "race": (explorers04.race, 40),
 }
 WARM = 20  # moves before counting: what is made once stays (fonts, caches of Matplotlib)

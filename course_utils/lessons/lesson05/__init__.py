@@ -1,10 +1,10 @@
 """Lesson 5: scheduling against adaptive methods."""
 
 EXERCISES = (
+    "fair_lead",
     "write_warmup",
     "state_of_adam",
     "weight_left",
-    "burst_threshold",
     "choose_and_defend",
 )
 """In the order of the notebook."""

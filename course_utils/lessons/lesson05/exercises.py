@@ -1,4 +1,4 @@
-"""Questions of lesson 5, scheduling against adaptive methods."""
+"""Questions of lesson 5, scheduling against adaptive: predictions, and the exercises at its end."""
 
 from __future__ import annotations
 
@@ -11,129 +11,103 @@ from course_utils.course.exercises import (
     NotAttempted,
     call,
     expect,
-    expect_none_of,
-    expect_number,
     grade_choice,
     grade_number,
     number,
     pair,
 )
-from course_utils.descent import descend
-from course_utils.experiments.sweep import sweep
-from course_utils.lessons.lesson05.spikes import distance, excursions
-from course_utils.lessons.lesson05.studies import sparse_excess
-from course_utils.optimizers import Adagrad, Adam, AdamW, Optimizer
-from course_utils.problems import curved_valley
-from course_utils.schedules import Schedule, as_schedule, cosine
+from course_utils.experiments.datasets import digits
+from course_utils.lessons.lesson05.spike_predictions import decay_and_rate as decay_and_rate
+from course_utils.lessons.lesson05.spike_predictions import spike_threshold as spike_threshold
+from course_utils.lessons.lesson05.tasks import linear, network
+from course_utils.lessons.lesson05.weight_decay_exercises import weight_left as weight_left
+from course_utils.optimizers import Adagrad, Adam, GradientDescent, Optimizer
+from course_utils.schedules import Schedule, as_schedule, cosine, custom
 
 question = Lesson(5).question
 
 
-# ------------------------------------------------------------------------------- predictions
+# ------------------------------------------------------------------------------- exercises
 
 
-who_can_burst = question(
-    "who_can_burst",
-    'Which σ can let the effective rate η/σ grow late: the "sum", the "mean", "both", "neither"?',
-    grade_choice(
-        "mean",
-        {
-            "sum": "a sum of squares never falls, so the effective rate can never rise again.",
-            "mean": "Only a σ that can shrink lets η/σ grow: an average, not a sum.",
-            "both": "ask for each: can its σ become smaller when the gradients become small?",
-            "neither": "an average over many small gradients becomes small. What does η/σ do then?",
-        },
-    ),
-    hints=("η/σ grows when σ shrinks.", "Can a sum of squares shrink? Can a mean?"),
-    solution="mean",
-    explanation="The mean over t + 1 gradients falls when new ones are small; the sum cannot.",
-)
+def lead(validation_a, test_a, validation_b, test_b):
+    """Mean and standard error of a minus b, each at the rate that its validation chose."""
+    a, b = (
+        test[np.mean(validation, axis=1).argmax()]
+        for validation, test in ((validation_a, test_a), (validation_b, test_b))
+    )
+    difference = a - b
+    return difference.mean(), difference.std(ddof=1) / math.sqrt(len(difference))
 
 
-what_cures = question(
-    "what_cures",
-    'What keeps RMSprop calm at the end: a "warm-up" alone, a "cosine", "both", "neither"?',
-    grade_choice(
-        "cosine",
-        {
-            "warm-up": "it acts in the first steps only. What holds the rate down at the end?",
-            "cosine": "Late trouble needs a cure that is at work late.",
-            "both": "a warm-up ends at the full rate; late in training nothing has changed.",
-            "neither": "a rate that goes to zero takes η/σ with it, however small σ gets.",
-        },
-    ),
-    hints=("The burst is late.", "At which steps does each schedule lower the rate?"),
-    solution="cosine",
-    explanation="The warm-up is over when the trouble starts; the cosine is at work then.",
-)
+def _four_tables() -> tuple[np.ndarray, ...]:
+    """Two rules, five rates: what leads on the validation data does not lead on the test data."""
+    rng = np.random.default_rng(5)
+    seed = rng.normal(0, 1.0, 12)  # what a seed does to both rules
+    tables = []
+    for level, best, lucky in ((96.0, 2, 1), (95.5, 3, 0)):
+        bend = level - np.abs(np.arange(5) - best)[:, None]
+        tables += [bend + rng.normal(0, 0.3, (5, 8)), bend + seed + rng.normal(0, 0.3, (5, 12))]
+        tables[-2][best + 1, 0] += 4.5  # one lucky run while choosing
+        tables[-1][lucky, :9] += 7  # on most test seeds one rate is lucky
+    return tuple(tables)
 
 
-def _grade_where_warmup_helps(answer):
-    value = number(answer)
-    mistakes = {
-        0.01: "this rate is below the best one: there is nothing to protect from.",
-        0.03: "at its best rate Adam needs no protection here. Think of the risky end.",
-        0.1: "just above the best rate. There is a place where more is at stake.",
-    }
-    expect_none_of(value, mistakes)
-    expect(math.isclose(value, 0.3), "choose one of 0.01, 0.03, 0.1 and 0.3.")
-    return "A warm-up helps where the start is the dangerous part: at rates that are too large."
+def _grade_lead(answer):
+    data = _four_tables()
+    why = "return a pair: the mean of the differences and its standard error."
+    mean, error = map(number, pair(call(answer, *data), why))
+    right = lead(*data)
+
+    def is_(value, other):
+        return math.isclose(value, other, rel_tol=1e-6, abs_tol=1e-9)
+
+    validation_a, test_a, validation_b, test_b = data
+    best_test = test_a.mean(axis=1).max() - test_b.mean(axis=1).max()
+    expect(
+        not is_(mean, best_test),
+        "you took the rate that is best on the test data: whoever chooses there reports luck.",
+    )
+    each = test_a.max(axis=0).mean() - test_b.max(axis=0).mean()
+    expect(not is_(mean, each), "one rate per rule, not the best of all rates for every seed.")
+    row = validation_a.mean(axis=1).argmax()
+    same = (test_a[row] - test_b[row]).mean()
+    expect(not is_(mean, same), "b is judged at a's best rate: give each rule its own.")
+    expect(not is_(mean, -right[0]), "the sign: it is a minus b.")
+    luckiest = [np.unravel_index(v.argmax(), v.shape)[0] for v in (validation_a, validation_b)]
+    by_luck = (test_a[luckiest[0]] - test_b[luckiest[1]]).mean()
+    expect(
+        is_(mean, right[0]) or not is_(mean, by_luck),
+        "you chose by the best single run: choose by the mean over the seeds.",
+    )
+    expect(is_(mean, right[0]), f"the mean difference is {right[0]:.4f}, not {mean:.4f}.")
+    rows = [v.mean(axis=1).argmax() for v in (validation_a, validation_b)]
+    a, b = test_a[rows[0]], test_b[rows[1]]
+    n = len(a)
+    unpaired = math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / n)
+    expect(
+        not is_(error, unpaired),
+        f"{error:.3f} is the error of unpaired runs. Subtract seed by seed first: {right[1]:.3f}.",
+    )
+    expect(not is_(error, right[1] * math.sqrt(n)), "that is the spread of one seed: divide by √S.")
+    expect(
+        not is_(error, right[1] * math.sqrt((n - 1) / n)),
+        "use the sample standard deviation, ddof=1: the mean was estimated from the same seeds.",
+    )
+    expect(is_(error, right[1]), f"its standard error is {right[1]:.4f}, not {error:.4f}.")
+    return "Chosen on one set of seeds, judged on the other, and paired: a comparison to sign."
 
 
-where_warmup_helps = question(
-    "where_warmup_helps",
-    "At which of the rates 0.01, 0.03, 0.1, 0.3 does a warm-up help Adam most?",
-    _grade_where_warmup_helps,
-    hints=("A warm-up protects the first steps.", "Which rate can ruin a network in ten steps?"),
-    solution=0.3,
-    explanation="At 0.3 most seeds fail without a warm-up and none with it.",
-)
-
-
-smallest_batch_gap = question(
-    "smallest_batch_gap",
-    'Is Adam\'s lead over gradient descent largest for "small" or "large" batches, or "equal"?',
-    grade_choice(
-        "large",
-        {
-            "small": "that is the article's guess too. With more noise, both methods have to be "
-            "slow.",
-            "large": "With large batches there are few updates, and plain descent cannot use them "
-            "well.",
-            "equal": "the figure shows four batch sizes; the curves are not parallel.",
-        },
-    ),
-    hints=("At equal epochs, large batches mean few updates.", "Which method makes more of few?"),
-    solution="large",
-    explanation="From none at one image per batch it grows to twelve points at 256.",
-)
-
-# --------------------------------------------------------------------------------- exercises
-
-
-burst_threshold = question(
-    "burst_threshold",
-    "At which value of rate/σ × curvature does Adam with β1 = 0.5 become unstable?",
-    grade_number(
-        6,
-        mistakes={
-            2: "2 is the limit without an averaged direction, β1 = 0.",
-            38: "38 belongs to β1 = 0.9.",
-            3: "2(1+β) is the heavy ball's limit. Adam's average has a factor 1−β more.",
-            4: "2/(1−β): and the factor 1+β?",
-            2 / 3: "you have numerator and denominator exchanged.",
-        },
-        otherwise="put β1 = 0.5 into 2(1+β1)/(1−β1).",
-        right="2 · 1.5 / 0.5 = 6. On the endless valley it bursts at 6.2.",
-        near=1e-3,
-        rtol=1e-3,
-    ),
+fair_lead = question(
+    "fair_lead",
+    "Write lead(validation_a, test_a, validation_b, test_b): a minus b, chosen and judged fairly.",
+    _grade_lead,
     hints=(
-        "The threshold is 2 for β1 = 0 and 38 for β1 = 0.9.",
-        "The heavy ball is stable up to 2(1+β)/λ; Adam's m is (1−β) times its velocity.",
+        "np.mean(validation, axis=1).argmax() is the row of the best rate.",
+        "Subtract the chosen rows of test_a and test_b seed by seed; then mean, and std/√S.",
     ),
-    solution=6,
-    explanation="2(1+β1)/(1−β1) with β1 = 0.5.",
+    solution=lead,
+    explanation="The test tables are never asked which rate to take.",
 )
 
 
@@ -165,7 +139,7 @@ def _grade_warm_then_root(answer):
     expect(math.isclose(one, 0.1), f"with a warm-up of 1 the first rate is lr, not {one:g}.")
     again = number(call(answer, 0, 0.1, 4))
     expect(again == first, "called twice, it gives two answers: a schedule must not count calls.")
-    return "One line, no state, continuous, and right at t = 0, at the peak and long after it."
+    return "One line, continuous, and right at t = 0, at the peak and long after it."
 
 
 write_warmup = question(
@@ -206,37 +180,6 @@ state_of_adam = question(
 )
 
 
-def _grade_weight_left(answer):
-    value = number(answer)
-    mistakes = {
-        math.exp(-2): "that is for the constant rate. The cosine uses half of its area.",
-        0.98**1000: "the decay per step is η·λ, not λ.",
-        0.998: "that is what one step leaves at the peak rate. There are 1000 steps.",
-        1.0: "no gradient, but AdamW shrinks the weight all the same.",
-    }
-    expect_none_of(value, mistakes, near=1e-3)
-    right = float(np.prod(1 - 0.02 * cosine(0.1, 1000)(np.arange(1000))))
-    expect_number(value, right, "multiply the factors 1 − η_t λ over all steps.", rtol=0.01)
-    w, rule = np.array([1.0]), AdamW(weight_decay=0.02)
-    for lr in cosine(0.1, 1000)(np.arange(1000)):
-        w = rule.step(w, [0.0], float(lr))
-    expect(math.isclose(w[0], right, rel_tol=1e-9), "AdamW disagrees: please report this.")
-    return "exp(−λ Σ η_t) = exp(−1): AdamW itself, run for 1000 steps, agrees."
-
-
-weight_left = question(
-    "weight_left",
-    "AdamW, λ = 0.02, cosine from 0.1 to 0 in 1000 steps, no gradient: what is left of a weight 1?",
-    _grade_weight_left,
-    hints=(
-        "Each step multiplies the weight by 1 − η_t λ.",
-        "Many small factors: exp(−λ Σ η_t). The mean of a cosine is half its peak.",
-    ),
-    solution=0.368,
-    explanation="λ Σ η_t = 0.02 · 50 = 1.",
-)
-
-
 def _rule_and_schedule(answer, client: str) -> tuple[Optimizer, Schedule]:
     expect(isinstance(answer, dict) and client in answer, f'give a dict with the key "{client}".')
     why = f'"{client}" needs a pair (rule, rate or schedule), such as (Adam(), 0.01).'
@@ -249,34 +192,31 @@ def _grade_choose_and_defend(answer):
     stubs = list(answer.values()) if isinstance(answer, dict) else []
     if stubs and all(v is ... or (isinstance(v, tuple) and ... in v) for v in stubs):
         raise NotAttempted
-    rule, schedule = _rule_and_schedule(answer, "calm")
-    run = descend(curved_valley(), rule, schedule, 2000)
-    bursts = excursions(distance(run.params)) if not run.diverged else ["diverged"]
-    expect(not bursts, f'"calm": your run leaves the valley floor again, at {bursts[:4]}.')
-    expect(
-        run.final_loss <= 1e-6,
-        f'"calm": no burst, but the final loss is {run.final_loss:.1e}, above 1e-6.',
-    )
     rule, schedule = _rule_and_schedule(answer, "rare")
-    excess = sparse_excess(rule, schedule).mean()
+    excess = linear("rare", 400).train(rule, [schedule], range(4)).mean("test_loss")[0]
     expect(
-        excess <= 0.08,
-        f'"rare": {rule.name} ends {excess:.3f} nats above the teacher; 0.08 is asked for.',
+        excess <= 0.075,
+        f'"rare": {rule.name} ends {excess:.4f} nats above the best possible; 0.075 is asked for.',
+    )
+    rule, schedule = _rule_and_schedule(answer, "short")
+    reached = network(digits(), 93).train(rule, [schedule], range(4))
+    accuracy = reached.mean("validation_accuracy")[0]
+    expect(
+        accuracy >= 0.94,
+        f'"short": {rule.name} is at {accuracy:.2%} after 93 updates; 94% is asked for.',
     )
     rule, schedule = _rule_and_schedule(answer, "careless")
-    lrs = [_times(schedule, factor) for factor in (0.25, 1.0, 4.0)]
-    table = sweep(lrs, range(3), batch_size=32, epochs=10, optimizer=rule)
-    worst = table.final("validation_accuracy").mean(axis=1).min()
+    scaled = [_times(schedule, factor) for factor in (0.25, 1.0, 4.0)]
+    worst = network(digits(), 310, 32).train(rule, scaled, range(4)).mean("validation_accuracy")
     expect(
-        worst >= 0.935,
-        f'"careless": at a quarter or at four times your rate the accuracy falls to {worst:.1%}.',
+        worst.min() >= 0.945,
+        f'"careless": at a quarter or at four times your rate {rule.name} falls to '
+        f"{worst.min():.2%}; 94.5% is asked for.",
     )
-    return "All three defended by runs: a schedule, per-parameter rates, and a wide basin."
+    return "All three defended by runs, and by three different families of rules, most likely."
 
 
 def _times(schedule: Schedule, factor: float) -> Schedule:
-    from course_utils.schedules import custom
-
     return custom(lambda t: factor * schedule(t), vectorized=True)
 
 
@@ -285,14 +225,90 @@ choose_and_defend = question(
     "Choose a rule and a rate or schedule for three clients, and defend them by runs.",
     _grade_choose_and_defend,
     hints=(
-        '"calm": a rate that goes to zero. "rare": which rule gives rare features large steps?',
-        '"careless": the middle of a wide basin, on a logarithmic axis.',
+        '"rare": section 5.3. "short": section 5.2 says who leads after 93 updates, with a decay.',
+        '"careless": which rules lose little at a rate four times too large (5.8)? Take the middle '
+        "of the good rates, on a logarithmic axis.",
     ),
     solution={
-        "calm": (Adam(beta1=0.0, beta2=0.9), cosine(0.05, 2000)),
-        "rare": (Adagrad(), 0.5),
+        "rare": (Adagrad(), 0.8),
+        "short": (GradientDescent(momentum=0.8), cosine(0.4, 93)),
         "careless": (Adam(), 0.012),
     },
-    explanation="A cosine lets RMSprop come to rest; Adagrad suits rare features; Adam's basin is "
-    "the widest.",
+    explanation="Rare features want rates of their own; a short run wants momentum and a decay; "
+    "who cannot tune wants a rule without a cliff.",
+)
+
+
+# ------------------------------------------------------------------------------- predictions
+
+
+what_decay_does = question(
+    "what_decay_does",
+    'Both with a cosine, and tuned anew: momentum\'s lead "grows", "stays", "shrinks", "turns"?',
+    grade_choice(
+        "shrinks",
+        {
+            "grows": "then the decay would have to help momentum more. Who has more noise to lose "
+            "at the end of a constant rate?",
+            "stays": "that would be so if the decay gave the same to both. Look at the two rows.",
+            "shrinks": "Most of what looked like a property of the rule was the missing decay.",
+            "turns": "the decay helps Adam much, but does it put Adam ahead?",
+        },
+    ),
+    hints=("At a constant rate, each step of Adam has about the length η, to the very end.",),
+    solution="shrinks",
+    explanation="From 1.2 points to 0.2: here the decay helps Adam and adds nothing to momentum.",
+)
+
+
+def _grade_where_it_turns(answer):
+    why = "give a pair of batch sizes, such as (1, 1): in equal updates, and in equal epochs."
+    updates, epochs = (number(one) for one in pair(answer, why))
+    expect({updates, epochs} <= {1.0, 256.0}, why)
+    expect(
+        (updates, epochs) != (256, 1),
+        "both the other way round: where do the gradients have the most noise, and where are "
+        "there only 24 updates?",
+    )
+    expect(
+        updates == 1,
+        "in equal updates, batches of 256 have little noise and 248 updates are enough for both "
+        "rules. At a batch of one the gradients are mostly noise.",
+    )
+    expect(
+        epochs == 256,
+        "in equal epochs, batches of one have 8000 updates: time enough for both rules. Batches of "
+        "256 have 24.",
+    )
+    return "The same record, two answers: the budget belongs to the result."
+
+
+where_it_turns = question(
+    "where_it_turns",
+    "At which batch size, 1 or 256, does Adam lead most: in equal updates, and in equal epochs?",
+    _grade_where_it_turns,
+    hints=(
+        "Equal updates: where is the noise largest?",
+        "Equal epochs: where are the updates fewest?",
+    ),
+    solution=(1, 256),
+    explanation="Adam leads where either the noise is large or the updates are few.",
+)
+
+
+rare_features = question(
+    "rare_features",
+    'Everybody at its best, decays included: who ends lowest, "plain", "adaptive", or "neither"?',
+    grade_choice(
+        "adaptive",
+        {
+            "plain": "one rate for the common and the rare feature: one of them is badly served.",
+            "adaptive": "Here rates of their own are worth something that no schedule replaces.",
+            "neither": "so it was on digits. But remember lesson 4: what rate does a weight "
+            "want that is seen in one of a hundred examples?",
+        },
+    ),
+    hints=("Which of the two directions, over weights or over time, is at stake here?",),
+    solution="adaptive",
+    explanation="Adagrad, RMSprop and Adam end about a sixth below the best plain rule.",
 )

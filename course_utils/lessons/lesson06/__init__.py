@@ -2,10 +2,10 @@
 
 EXERCISES = (
     "last_linear",
-    "parameters",
-    "tenth_of_a_weight",
     "behind_a_dead_layer",
+    "three_seeds",
     "diagnose",
+    "choose_rate",
     "choose",
 )
 """In the order of the notebook."""

@@ -15,10 +15,20 @@ from course_utils.course.exercises import (
     grade_choice,
     grade_number,
     number,
+    pair,
 )
 
 question = Lesson(6).question
-# ------------------------------------------------------------------------------- predictions
+
+
+def choose_and_report(lrs, validation, test):
+    """Return the rate with the best mean validation accuracy, and its mean test accuracy."""
+    best = np.argmax(np.mean(validation, axis=1))
+    return lrs[best], np.mean(test[best])
+
+
+# --- predictions ----------------------------------------------------------------------------------
+
 
 guessing = question(
     "guessing",
@@ -46,100 +56,88 @@ guessing = question(
 )
 
 
-typo = question(
-    "typo",
-    'Is 625e-5 "smaller" than 1e-3, "equal" to it, or "larger"?',
-    grade_choice(
-        "larger",
-        {
-            "smaller": "write both without an exponent: 0.00625 and 0.001.",
-            "equal": "move the decimal point five places to the left in 625.",
-            "larger": "625e-5 = 0.00625, six times 1e-3. It cannot be the rate that is too low.",
-        },
-    ),
-    hints=("625e-5 is 625 divided by 100,000.", "How many zeros follow the decimal point?"),
-    solution="larger",
-    explanation="625e-5 = 6.25e-3.",
-)
-
-
-_RATES = (1e-1, 6.25e-3, 1e-3, 3e-4)
-
-
-def _grade_which_learn(answer):
-    expect(
-        isinstance(answer, (set, frozenset, list, tuple)),
-        "answer with a set of rates, such as {1e-1, 3e-4}.",
-    )
-    chosen = set()
-    for value in map(number, answer):
-        rate = min(_RATES, key=lambda rate: abs(rate - value))
-        expect(math.isclose(rate, value), f"{value:g} is not among 1e-1, 6.25e-3, 1e-3 and 3e-4.")
-        chosen.add(rate)
-    expect(chosen, "the set is empty, but at least one of the rates learns.")
-    expect(len(chosen) != 4, "if all four learned, the article would have nothing to warn of.")
-    expect(
-        1e-1 not in chosen,
-        "1e-1 moves every weight by 0.1 at once, in conv6 twelve times a typical weight.",
-    )
-    expect(
-        6.25e-3 not in chosen,
-        "the article calls 6.25e-3 too low, but it is above 1e-3. It is good for the digits "
-        "and one hidden layer; this network is seven deep.",
-    )
-    expect(1e-3 in chosen, "1e-3 is Adam's default, and small enough here.")
-    expect(3e-4 in chosen, "a rate below one that learns may be slow, but it learns.")
-    return "1e-3 and 3e-4 learn. Look at the other two: what does their loss remind you of?"
-
-
-which_learn = question(
-    "which_learn",
-    "Which of the rates 1e-1, 6.25e-3, 1e-3 and 3e-4 learn?",
-    _grade_which_learn,
-    hints=("Two of them.", "In what order do they stand, from the smallest to the largest?"),
-    solution={1e-3, 3e-4},
-    explanation="The two largest kill the network in their first updates.",
-)
-
-
-deeper = question(
-    "deeper",
-    'Is the largest rate that a deeper network bears "larger", the "same" or "smaller"?',
-    grade_choice(
-        "smaller",
-        {
-            "larger": "more layers have more parameters, but each one passes its errors on.",
-            "same": "the width is the same; but what one layer does wrong the next amplifies.",
-            "smaller": "Each layer amplifies the change of the one before.",
-        },
-    ),
-    hints=("The change of one layer is the input of the next.", "Six dominoes, or one?"),
-    solution="smaller",
-    explanation="On the digits one hidden layer bears 0.1; six bear 0.00625, but not 0.05.",
-)
-
-
-narrower = question(
-    "narrower",
-    "A quarter of the channels: by which factor grows the rate at which η√(3n) is the same?",
+border = question(
+    "border",
+    "Ten seeds train the full network at 6.25e-3. How many of them still live after 200 updates?",
     grade_number(
-        2,
+        4,
         mistakes={
-            4: "n is four times smaller, but it stands under a root.",
-            0.5: "a narrower layer has larger weights; it bears a larger rate, not a smaller one.",
-            1: "conv6 has 9 · 128 inputs instead of 9 · 512. The ratio of 6.4 depends on them.",
-            16: "the number of weights falls by 16; what counts is the inputs of one channel.",
+            0: "at 1e-2 that was so, four of four died. Here some seeds learn.",
+            10: "at 1e-3 that may be so. Here the first update already multiplies the loss.",
         },
-        otherwise="conv6 has n/4 inputs; ask for which rate η√(3n/4) is what it was.",
-        right="√(3n) is halved, so the rate may double.",
-        near=0.01,
+        otherwise="the record says 4 of 10; 3 and 5 are as good a guess.",
+        right="The record says four of ten. With so few seeds the true share may be anything "
+        "from 17 to 69 %.",
+        rtol=0,
+        atol=1,
     ),
-    hints=("How many inputs has conv6 now?", "9 · 512 became 9 · 128."),
-    solution=2,
-    explanation="η√(3n/4) = η√(3n)/2: twice the rate moves the weights by the same fraction.",
+    hints=("At 1e-3 nobody died, at 1e-2 everybody.", "6.25e-3 lies between."),
+    solution=4,
+    explanation="Seeds 1, 3, 5 and 7 live.",
 )
 
-# --------------------------------------------------------------------------------- exercises
+
+wider = question(
+    "wider",
+    "Four times the channels: by which factor grows the first update's change of conv6's output?",
+    grade_number(
+        4,
+        mistakes={
+            1: "the step of each weight is the same, but a sum of four times as many steps is not.",
+            2: "a root belongs to terms that cancel, like random weights. Do these steps cancel?",
+            16: "there are 16 times as many weights, but a channel sums over its own inputs.",
+        },
+        otherwise="a channel sums four times as many steps. Do they cancel, or do they add up?",
+        right="About 4: the steps of a channel's weights agree in sign more often than not.",
+        rtol=0,
+        atol=1.2,
+    ),
+    hints=("How many terms has the sum of one channel?", "Random terms cancel, equal ones add up."),
+    solution=4,
+    explanation="The change grows like the number of inputs, the old value like its root; PyTorch "
+    "divides the start by that root, so the old value stays about as large.",
+)
+
+
+rescue = question(
+    "rescue",
+    'At 2e-2: which one makes every seed learn, "warm-up", "clipping" or "normalization"?',
+    grade_choice(
+        "normalization",
+        {
+            "warm-up": "it helps most seeds, because the first steps are short. Then the rate "
+            "reaches 2e-2, and one layer or another may still go out.",
+            "clipping": "it shortens the longest gradients; Adam divides the length away again, "
+            "at least in part.",
+            "normalization": "It gives each channel its mean and its spread back at every update.",
+        },
+    ),
+    hints=("A warm-up ends. What then?", "What would put a channel back that has drifted away?"),
+    solution="normalization",
+    explanation="The other two change how long the steps are; normalization changes the network.",
+)
+
+
+surer = question(
+    "surer",
+    "From epoch 7 to 15 the test loss about doubles. What does the test accuracy do: "
+    'it "halves", "loses about a point", or "gains about a point"?',
+    grade_choice(
+        "loses about a point",
+        {
+            "halves": "the loss also counts how sure a wrong answer is; the accuracy does not.",
+            "loses about a point": "Hardly more answers are wrong; the wrong ones are surer.",
+            "gains about a point": "it passed its best at epoch nine.",
+        },
+    ),
+    hints=("What does a wrong answer cost that is given with 99 %? With 60 %?",),
+    solution="loses about a point",
+    explanation="The network is not wrong much more often; it is surer where it is wrong.",
+)
+
+
+# --- exercises ------------------------------------------------------------------------------------
+
 
 last_linear = question(
     "last_linear",
@@ -164,69 +162,12 @@ last_linear = question(
 )
 
 
-def parameters_of(channels_in, channels_out):
-    """Count the weights and biases of a 3 x 3 convolution."""
-    return 9 * channels_in * channels_out + channels_out
-
-
-def _grade_parameters(answer):
-    for n_in, n_out in ((3, 16), (16, 64), (512, 256)):
-        found, right = number(call(answer, n_in, n_out)), parameters_of(n_in, n_out)
-        case = f"from {n_in} to {n_out} channels"
-        expect(found != 9 * n_in * n_out, "the weights are right; every output channel has a bias.")
-        expect(found != n_in * n_out + n_out, "each pair of channels has 3 · 3 weights, not one.")
-        expect(found != 9 * n_in * n_out + n_in, "the biases belong to the *output* channels.")
-        expect(
-            found != 9 * (n_in * n_out + n_out), "a bias is one number, not one per 3 x 3 pixel."
-        )
-        expect(found == right, f"{case} it returns {found:g}.")
-    return "That is how the seven convolutions come to 5,098,624."
-
-
-parameters = question(
-    "parameters",
-    "Count the parameters of a 3 x 3 convolution with biases.",
-    _grade_parameters,
-    hints=(
-        "Every output channel looks at 3 x 3 pixels of every input channel.",
-        "One bias for each output channel.",
-    ),
-    solution=parameters_of,
-    explanation="9 · in · out weights and out biases.",
-)
-
-
-tenth_of_a_weight = question(
-    "tenth_of_a_weight",
-    "At which rate does Adam's first update move conv6's weights by 0.1 standard deviations?",
-    grade_number(
-        0.1 / math.sqrt(3 * 4608),
-        mistakes={
-            0.1 / math.sqrt(4608): "1/√n is the bound of the weights; their standard deviation is "
-            "1/√(3n).",
-            0.1 / math.sqrt(3 * 512): "n counts the inputs of a channel: 512 channels of "
-            "3 x 3 pixels.",
-            1 / math.sqrt(3 * 4608): "that moves them by a whole standard deviation.",
-            0.1: "0.1 is the ratio. Which rate belongs to it?",
-            0.1 * math.sqrt(3 * 4608): "√(3n) divides: ratio = η √(3n), and you look for η.",
-        },
-        otherwise="solve η √(3n) = 0.1 with n = 4608.",
-        right="0.1/√13824 = 8.5e-4, a little below Adam's default of 1e-3.",
-        near=0.02,
-        rtol=0.02,
-    ),
-    hints=("The first step is η for every weight.", "The standard deviation is 1/√(3n), n = 4608."),
-    solution=0.1 / math.sqrt(3 * 4608),
-    explanation="η √(3n) = 0.1 gives η = 0.1/117.6 = 8.5e-4. With 64 inputs it is 7.2e-3.",
-)
-
-
 _LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5", "conv6", "conv7", "fc")
 
 
 def _grade_behind_a_dead_layer(answer):
     expect(
-        isinstance(answer, (set, frozenset, list, tuple)),
+        isinstance(answer, (set, frozenset, list, tuple, np.ndarray)),
         'answer with a set of names, such as {"conv1", "fc"}.',
     )
     for name in answer:
@@ -260,53 +201,124 @@ behind_a_dead_layer = question(
 )
 
 
-def diagnose_training(losses, classes):
-    """Say what state a training is in, from its losses and the number of classes."""
-    last, guess = losses[-1], math.log(classes)
-    if not math.isfinite(last):
+three_seeds = question(
+    "three_seeds",
+    "At a rate where half of all seeds die: how likely is it that three seeds all live?",
+    grade_number(
+        0.125,
+        mistakes={
+            0.5: "that is the chance of one seed. Three must live.",
+            1.5: "that is how many live on average; asked is a probability.",
+            0.875: "that is the chance that at least one dies.",
+            0.25: "that is the chance of two seeds.",
+            12.5: "that is in percent: write 0.125.",
+        },
+        otherwise="three independent seeds, each lives with probability 1/2.",
+        right="One time in eight: then three seeds call a rate safe at which half of them die.",
+        near=0.01,
+    ),
+    hints=("The seeds are independent.", "1/2 for each of them."),
+    solution=0.125,
+    explanation="(1/2)³ = 1/8.",
+)
+
+
+def diagnose_training(loss, classes, dead):
+    """Say what state a training is in: its loss, the classes, the dead share of each layer."""
+    if not math.isfinite(loss):
         return "diverged"
-    if abs(last - guess) <= 0.01 * guess:
-        return "guessing"
-    return "learning" if last < 0.95 * guess else "unclear"
+    if max(dead) == 1:
+        return "dead"
+    return "learning" if loss < 0.95 * math.log(classes) else "not begun"
 
 
 _PATIENTS = (
-    ([4.6, 3.9, 3.1], 100, "learning", "it has fallen far below ln 100"),
-    ([4.8, 4.61, 4.606], 100, "guessing", "it ends within 1 % of ln 100"),
-    ([6e9, 70.0, 4.64], 100, "guessing", "1 % of ln 100 is 0.046, and it ends 0.035 above"),
-    ([4.6, 4.57], 100, "guessing", "1 % of ln 100 is 0.046, and it ends 0.035 below"),
-    ([2.4, 2.31, 2.303], 10, "guessing", "with 10 classes guessing costs ln 10"),
-    ([4.6, 3.5, math.nan], 100, "diverged", "the last loss is not a number"),
-    ([2.3, math.inf], 10, "diverged", "the last loss is infinite"),
-    ([6e9, 4.7, 2.0], 100, "learning", "only the end counts, and it has recovered"),
-    ([4.6, 4.36], 100, "learning", "95 % of ln 100 is 4.375, and it ends below"),
-    ([4.6, 4.5], 100, "unclear", "it is a little below guessing, not yet below 95 % of it"),
-    ([2.0, 7.5], 10, "unclear", "it is finite, and far above guessing"),
+    (3.1, 100, [0.0, 0.5, 0.9], "learning", "3.1 is far below ln 100, and every layer has a unit"),
+    (4.606, 100, [0.0, 0.9, 1.0], "dead", "a layer has no living unit"),
+    (
+        4.606,
+        100,
+        [1.0, 0.9, 0.2],
+        "dead",
+        "a layer has no living unit, and it need not be the last",
+    ),
+    (4.604, 100, [0.0, 0.1, 0.5], "not begun", "it guesses, and every layer has living units"),
+    (2.303, 10, [0.0, 0.1, 0.5], "not begun", "with 10 classes guessing costs ln 10"),
+    (4.606, 100, [0.0, 0.99, 0.99], "not begun", "99 % are many, but one living unit is enough"),
+    (math.nan, 100, [0.0, 0.0, 0.0], "diverged", "the loss is not a number"),
+    (math.inf, 10, [1.0, 1.0, 1.0], "diverged", "the loss is infinite"),
+    (4.36, 100, [0.0, 0.2, 0.3], "learning", "95 % of ln 100 is 4.375, and it is below"),
+    (4.39, 100, [0.0, 0.2, 0.3], "not begun", "95 % of ln 100 is 4.375, and it is above"),
+    (2.0, 10, [0.0, 0.2, 0.3], "learning", "95 % of ln 10 is 2.19, and it is below"),
 )
 
 
 def _grade_diagnose(answer):
-    for losses, classes, right, why in _PATIENTS:
-        found = call(answer, losses, classes)
+    for loss, classes, dead, right, why in _PATIENTS:
+        found = call(answer, loss, classes, dead)
         if found != right:
-            shown = ", ".join(f"{loss:g}" for loss in losses)
             raise Incorrect(
-                f"losses {shown} with {classes} classes: it returns {found!r}; this one is "
-                f'"{right}", because {why}.'
+                f"loss {loss:g}, {classes} classes, dead {dead}: it returns {found!r}; this one "
+                f'is "{right}", because {why}.'
             )
-    return "It finds the dead network after one epoch, which the article's figure did not."
+    return "The loss raises the question, the dead units answer it."
 
 
 diagnose = question(
     "diagnose",
-    "Write diagnose(losses, classes): diverged, guessing, learning or unclear.",
+    "Write diagnose(loss, classes, dead): diverged, dead, learning or not begun.",
     _grade_diagnose,
     hints=(
-        "Look at losses[-1] and at math.log(classes).",
-        "First ask math.isfinite, then whether it is near ln C, then whether it is below.",
+        "Ask math.isfinite(loss) first, then max(dead).",
+        "Guessing costs math.log(classes).",
     ),
     solution=diagnose_training,
-    explanation="Guessing costs ln C, whatever the network.",
+    explanation="A layer without a living unit decides; only then does the loss.",
+)
+
+
+_LRS = np.array([1e-4, 1e-3, 3e-3, 1e-2])
+_VALIDATION = np.array(
+    [[0.20, 0.22, 0.21], [0.30, 0.28, 0.32], [0.25, 0.27, 0.26], [0.45, 0.01, 0.25]]
+)
+_TEST = np.array([[0.21, 0.21, 0.20], [0.29, 0.27, 0.28], [0.33, 0.30, 0.32], [0.30, 0.01, 0.29]])
+
+
+def _grade_choose_rate(answer):
+    lr, test = pair(
+        call(answer, _LRS.copy(), _VALIDATION.copy(), _TEST.copy()), "return two numbers."
+    )
+    lr, test = number(lr), number(test)
+    expect(lr != _LRS[2], "3e-3 is best on the test images; choose on the held-out ones.")
+    expect(
+        lr != _LRS[3],
+        "one seed of 1e-2 is the best of all, one is dead: take the mean over the seeds.",
+    )
+    expect(lr == _LRS[1], f"it chooses {lr:g}; the best mean on the held-out images has 1e-3.")
+    expect(
+        not math.isclose(test, _VALIDATION[1].mean()),
+        "it reports the accuracy by which the rate was chosen: that one is too good, on average.",
+    )
+    expect(
+        not math.isclose(test, _TEST[1].max()),
+        "it reports the best seed; report the mean of all.",
+    )
+    expect(math.isclose(test, _TEST[1].mean()), f"the test accuracy of 1e-3 is not {test:g}.")
+    shifted = call(answer, _LRS[::-1].copy(), _VALIDATION[::-1].copy(), _TEST[::-1].copy())
+    expect(
+        number(pair(shifted, "return two numbers.")[0]) == _LRS[1],
+        "it depends on the order of the rates.",
+    )
+    return "Chosen on held-out images, reported once on the test images: 0.28."
+
+
+choose_rate = question(
+    "choose_rate",
+    "Write choose_rate(lrs, validation, test): the chosen rate, and what to report for it.",
+    _grade_choose_rate,
+    hints=("Rows are rates, columns are seeds.", "np.mean(validation, axis=1)."),
+    solution=choose_and_report,
+    explanation="The test images are asked once, when the choice is made.",
 )
 
 

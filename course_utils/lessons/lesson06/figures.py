@@ -1,38 +1,27 @@
-"""The figures of lesson 6: photographs, curves by epoch, dead layers, a training to watch."""
+"""The figures of lesson 6: photographs, shares of seeds, dead layers, curves by epoch."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator
-from torch import nn
 
 from course_utils import validate, views
 from course_utils.experiments.cifar_runs import Result
 from course_utils.experiments.datasets import Data
-from course_utils.experiments.evaluation import evaluate
-from course_utils.views.explorer import Explorer
+from course_utils.experiments.intervals import share
 from course_utils.views.figure import check_axes
 
-_TOP = 6.0
-"""Where a linear loss axis ends: above ln 100, below the first leaps of runs that die."""
-_THIN = {"lw": 0.9, "markersize": 3}
-_PANELS = ("loss", "test_accuracy")
 _LABELS = {
     "loss": "training loss",
-    "epoch_loss": "training loss, mean of the epoch",
-    "test_accuracy": "test accuracy",
     "test_loss": "test loss",
+    "test_accuracy": "test accuracy",
 }
 
 
-def contact_sheet(data: Data, rows: int = 3, cols: int = 8) -> views.Picture:
+def contact_sheet(data: Data, rows: int = 2, cols: int = 10) -> views.Picture:
     """Return the first training images of different classes, each above the name of its class.
 
     Args:
@@ -50,119 +39,58 @@ def contact_sheet(data: Data, rows: int = 3, cols: int = 8) -> views.Picture:
     """
     if not data.train.pixels:
         raise ValueError(f"data must hold images of bytes, got {data.train.x.dtype}")
-    fig, axes = views.subplots(rows, cols, size=(max(1.4 * cols, 6), 1.45 * rows + 0.6))
+    fig, axes = views.subplots(rows, cols, size=(max(1.3 * cols, 6), 1.45 * rows + 0.6))
     firsts = np.sort(np.unique(data.train.y, return_index=True)[1])
     shown = []
     for ax, row in zip(np.ravel(axes), firsts):
         ax.imshow(data.train.x[row].transpose(1, 2, 0), interpolation="nearest")
         shown.append(data.class_names[data.train.y[row]].replace("_", " "))
-        ax.set_title(shown[-1], fontsize=10)
+        ax.set_title(shown[-1], fontsize=9)
     for ax in np.ravel(axes):
         ax.set_axis_off()
-    kind = "Synthetic images, no photographs" if "synthetic" in data.name else "Photographs"
+    synthetic = "synthetic" in data.name
+    kind = "Synthetic images, no photographs" if synthetic else "Photographs of CIFAR-100"
     views.suptitle(fig, kind)
     return views.with_alt(fig, f"{kind}, 32 x 32 pixels: {', '.join(shown)}.", colors=256)
 
 
-def by_rate(results: Sequence[Result]) -> dict[float, list[Result]]:
-    """Return rate -> its runs, smallest rate first; every run has one whole epoch at least.
-
-    Example:
-        >>> by_rate([])
-        {}
-    """
-    rates = sorted({result.plan.lr for result in results})
-    found = {lr: [r for r in results if r.plan.lr == lr and r.epochs] for lr in rates}
-    return {lr: runs for lr, runs in found.items() if runs}
-
-
-def per_epoch(result: Result, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return epochs and values: a training loss is a mean, all others come at an epoch's end.
-
-    Args:
-        result: a recorded run.
-        metric: "loss" (ten means per epoch), "epoch_loss" (one), or one of `result.metrics`.
-
-    Example:
-        >>> from course_utils.experiments.cifar_runs import Plan
-        >>> step, four = np.arange(4), np.array([4.0, 2.0, 1.0, 1.0])
-        >>> meta = {"updates": 4, "updates_per_epoch": 2}
-        >>> run = Result(Plan("article", 0.1, 0, 2), step, four, four, four, {}, 1.0, False, meta)
-        >>> per_epoch(run, "epoch_loss")
-        (array([1, 2]), array([3., 1.]))
-    """
-    if metric == "epoch_loss":
-        return np.arange(1, result.epochs + 1), result.epoch_loss
-    if metric == "loss":
-        return result.step / result.meta["updates_per_epoch"], result.loss
-    values = result.metrics[validate.one_of("metric", metric, result.metrics)]
-    return result.metrics["step"] / result.meta["updates_per_epoch"], values
-
-
-def epoch_curves(
-    ax: Axes,
-    runs: Mapping[str, Sequence[Result]],
-    metric: str,
-    *,
-    epochs: int | None = None,
-    order: Sequence[str] = (),
+def shares(
+    ax: Axes, lrs: Sequence[float], lives: np.ndarray, label: str | None = None, index: int = 0
 ) -> Axes:
-    """Draw a metric by epoch: the mean over seeds, their range, and how many there are.
-
-    Where the seeds are not equally long, the mean ends with the shortest; thin lines go on with
-    the others.
+    """Draw, against the rate, which share of the seeds lives, with its interval of 95 %.
 
     Args:
         ax: where to draw.
-        runs: label -> recorded runs that differ in their seeds.
-        metric: "loss", "epoch_loss", "test_accuracy" or "test_loss".
-        epochs: show only so many.
-        order: all labels that have a color; a line keeps it when others are left out.
+        lrs: rates (R,).
+        lives: (R, S), 1 where a run lives, 0 where it does not, NaN where there is none.
+        label: for the legend; None writes "3/4" above each point instead.
+        index: of the color; also moves the points a little aside.
 
     Example:
-        >>> epoch_curves(views.subplots()[1], {}, "test_accuracy").get_ylabel()
-        'test accuracy'
+        >>> shares(views.subplots()[1], [0.1], np.array([[1.0, 0.0]])).get_xlabel()
+        'learning rate'
     """
     check_axes(ax)
-    order = list(order or runs)
-    for label, seeds in runs.items():
-        i = order.index(validate.one_of("label", label, order))
-        x, table, longer = _aligned(seeds, metric)
-        look = _look(metric, i)
-        name = views.as_label(f"{label} ({_seeds(len(seeds))})")
-        ax.plot(x, table.mean(axis=0), label=name, **look)
-        if len(seeds) > 1:
-            low, high = table.min(axis=0), table.max(axis=0)
-            ax.fill_between(x, low, high, color=views.color(i), alpha=0.18, lw=0)
-        if len(longer[0]):
-            ax.plot(*longer, **look | _THIN)
-    ax.set(xlabel="epoch", ylabel=_LABELS.get(metric, metric.replace("_", " ")))
-    if epochs is not None:
-        ax.set_xlim(-0.2, epochs + 0.2)
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    views.legend(ax)
+    lrs = np.asarray(lrs, dtype=float)
+    counts = [(int(np.nansum(row)), int(np.isfinite(row).sum())) for row in lives]
+    found = [share(k, n) for k, n in counts]
+    mean = np.array([s.mean for s in found])
+    reach = np.abs(np.array([[s.low for s in found], [s.high for s in found]]) - mean)
+    place = lrs * 1.04**index
+    look = views.line_style(index) | {"marker": "os^D"[index % 4], "capsize": 3}
+    if label is None:
+        look["ls"] = ""  # between the points nothing was measured
+    ax.errorbar(place, mean, reach, label=label, **look)
+    if label is None:
+        for x, s, (k, n) in zip(place, found, counts):
+            look = {"textcoords": "offset points", "ha": "center", "fontsize": 11}
+            ax.annotate(f"{k}/{n}", (x, s.high), (0, 4), **look)
+    ax.set(xscale="log", xlabel=views.RATE_LABEL, ylabel="share of seeds alive", ylim=(-0.04, 1.12))
     return ax
 
 
-def _aligned(
-    seeds: Sequence[Result], metric: str
-) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Epochs (P,), values (seeds, P) as far as all seeds go, and one line of all that goes on."""
-    curves = [per_epoch(result, metric) for result in seeds]
-    length = min(len(values) for _, values in curves)
-    # A gap (NaN) separates the seeds, so that one line can draw them all.
-    rests = [
-        np.vstack([x[length - 1 :], values[length - 1 :]])
-        for x, values in curves
-        if len(values) > length
-    ]
-    gap = np.full((2, 1), np.nan)
-    longer = np.hstack([part for rest in rests for part in (rest, gap)] or [gap])[:, :-1]
-    return curves[0][0][:length], np.array([v[:length] for _, v in curves]), (longer[0], longer[1])
-
-
 def dead_layers(ax: Axes, result: Result) -> Axes:
-    """Draw the fraction of dead units per layer (up) over the updates (right).
+    """Draw the fraction of dead channels per layer (up) over the updates (right).
 
     Args:
         ax: where to draw.
@@ -184,213 +112,57 @@ def dead_layers(ax: Axes, result: Result) -> Axes:
     image = ax.imshow(
         dead, origin="lower", aspect="auto", cmap="cividis_r", vmin=0, vmax=1, extent=extent
     )
-    ax.set(xlabel=views.STEP_LABEL, ylabel="ReLU layer", title=f"rate {result.plan.lr:g}")
+    ax.set(xlabel=views.STEP_LABEL, ylabel="convolution")
     ax.set_yticks(range(1, len(dead) + 1))
     ax.grid(False)
     ax.dead_image = image  # for a color bar
     return ax
 
 
-# --------------------------------------------------------------------------- the article's figure
-
-
-def _compute_article(
-    results: Sequence[Result], shown: Sequence[bool], epochs: int, log: bool
-) -> dict[str, Any]:
-    """`last`: label -> training loss, test accuracy, epoch and seeds where the shown part ends."""
-    rates = by_rate(results)
-    runs = {f"{lr:g}": rates[lr] for lr, on in zip(rates, shown) if on}
-    last = {}
-    for label, seeds in runs.items():
-        end = min(epochs, max(result.epochs for result in seeds))
-        there = [result for result in seeds if result.epochs >= end]
-        loss = np.mean([result.epoch_loss[end - 1] for result in there])
-        accuracy = np.mean([per_epoch(result, "test_accuracy")[1][end] for result in there])
-        last[label] = float(loss), float(accuracy), end, len(there)
-    order = [f"{lr:g}" for lr in rates]
-    return {"runs": runs, "epochs": epochs, "log": log, "last": last, "order": order}
-
-
-def _draw_article(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> str:
-    for label in data["order"]:
-        for metric in _PANELS:
-            x, mean, longer = _until(data["runs"].get(label, []), metric, data["epochs"])
-            artists[f"{metric} {label}"].set_data(x, mean)
-            artists[f"{metric} {label}, longer"].set_data(*longer)
-    _draw_loss_axis(data, artists)
-    if not data["last"]:
-        return "No rate is chosen."
-    parts = [
-        f"{label}: training loss {_number(loss)}, test accuracy {accuracy:.1%} after {end} "
-        f"epoch{'s' if end > 1 else ''}" + _share(seeds, len(data["runs"][label]))
-        for label, (loss, accuracy, end, seeds) in data["last"].items()
-    ]
-    return f"Learning rate {'; '.join(parts)}."
-
-
-def _until(seeds: Sequence[Result], metric: str, epochs: int) -> tuple[Any, Any, tuple[Any, Any]]:
-    """The mean over seeds by epoch, and what longer seeds add to it, as far as `epochs`."""
-    if not seeds:
-        return [], [], ([], [])
-    x, table, longer = _aligned(seeds, metric)
-    # A training loss at epoch 3.0 is a mean over updates of the fourth epoch.
-    known, more = (at < epochs if metric == "loss" else at <= epochs for at in (x, longer[0]))
-    return x[known], table.mean(axis=0)[known], tuple(values[more] for values in longer)
-
-
-def _draw_loss_axis(data: Mapping[str, Any], artists: Mapping[str, Artist]) -> None:
-    """Scale, limits and legend of the left panel; they do not depend on the epochs."""
-    lines = {label: artists[f"loss {label}"] for label in data["runs"]}
-    ax = next(iter(artists.values())).axes
-    if data["log"]:
-        losses = np.concatenate(
-            [[1.0], *(r.loss for seeds in data["runs"].values() for r in seeds)]
-        )
-        losses = losses[np.isfinite(losses) & (losses > 0)]
-        ax.set(yscale="log", ylim=(losses.min() / 1.5, 1.5 * losses.max()))
-        near = losses.max() < 100
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if near else (1,), numticks=8))
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter("")
-    else:
-        ax.set(yscale="linear", ylim=(0, _TOP))
-    names = [f"{label} ({_seeds(len(seeds))})" for label, seeds in data["runs"].items()]
-    old = ax.get_legend()
-    if names != [text.get_text() for text in (old.get_texts() if old else ())]:
-        if old:
-            old.remove()
-        if names:
-            ax.legend(list(lines.values()), names, loc="upper right")
-
-
-def _look(metric: str, index: int) -> dict[str, Any]:
-    """Losses are many points, ten per epoch, and have no markers."""
-    return {"marker": "" if metric == "loss" else "os^Dv"[index % 5], **views.line_style(index)}
-
-
-def _seeds(count: int) -> str:
-    return f"{count} seed{'s' if count > 1 else ''}"
-
-
-def _share(seeds: int, of: int) -> str:
-    return f" ({seeds} of {of} seeds)" if seeds < of else ""
-
-
-def _number(loss: float) -> str:
-    return f"{loss:.2f}" if loss < 1000 else f"{loss:.1e}"
-
-
-def article(results: Sequence[Result]) -> Explorer:
-    """Return the article's figure as an explorer: choose rates, epochs and the axis.
-
-    Args:
-        results: recorded runs of at least one rate.
+def per_epoch(result: Result, metric: str) -> np.ndarray:
+    """Return a value for each epoch: of the training loss its mean, of all others the last one.
 
     Example:
-        >>> article([])
-        Traceback (most recent call last):
-        ValueError: results must contain a run with one whole epoch at least, got none
+        >>> from course_utils.experiments.cifar_runs import Plan
+        >>> step, four = np.arange(4), np.array([4.0, 2.0, 1.0, 1.0])
+        >>> meta = {"updates": 4, "updates_per_epoch": 2}
+        >>> run = Result(Plan("article", 0.1, 0, 2), step, four, four, four, {}, 1.0, False, meta)
+        >>> per_epoch(run, "loss")
+        array([3., 1.])
     """
-    rates = by_rate(results)
-    if not rates:
-        raise ValueError("results must contain a run with one whole epoch at least, got none")
-    longest = max(result.epochs for result in results)
-    controls: dict[str, widgets.Widget] = {
-        f"rate {lr:g}": widgets.Checkbox(True, description=f"learning rate {lr:g}") for lr in rates
-    }
-    controls["epochs"] = widgets.IntSlider(longest, 1, longest, description="epochs")
-    controls["log"] = widgets.Checkbox(False, description="logarithmic loss")
-    figure, (left, right) = views.subplots(1, 2, size=(11, 4.4))
-    artists: dict[str, Artist] = {}
-    for ax, metric in zip((left, right), _PANELS):
-        ax.set(title=_LABELS[metric], xlabel="epoch", xlim=(-0.2, longest + 0.2))
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        for i, lr in enumerate(rates):
-            look = _look(metric, i)
-            [artists[f"{metric} {lr:g}"]] = ax.plot([], [], **look)
-            [artists[f"{metric} {lr:g}, longer"]] = ax.plot([], [], **look | _THIN)
-    best = max(result.metrics["test_accuracy"].max() for result in results)
-    right.set_ylim(0, 1.05 * best)
-
-    def compute(epochs: int, log: bool, **shown: bool) -> dict[str, Any]:
-        return _compute_article(results, list(shown.values()), epochs, log)
-
-    def only(*chosen: float) -> dict[str, bool]:
-        return {f"rate {lr:g}": lr in chosen for lr in rates}
-
-    return Explorer(
-        controls,
-        compute,
-        _draw_article,
-        figure,
-        artists,
-        presets={
-            "all": only(*rates),
-            "below 0.005": only(*(lr for lr in rates if lr < 0.005)),
-            "above 0.005": only(*(lr for lr in rates if lr > 0.005)),
-        },
-    )
+    if metric == "loss":
+        return result.epoch_loss
+    return result.metrics[validate.one_of("metric", metric, result.metrics)][1:]
 
 
-# ------------------------------------------------------------------------------ a run of your own
+def epoch_curves(ax: Axes, runs: Mapping[str, Sequence[Result]], metric: str) -> Axes:
+    """Draw a metric by epoch: the mean over the seeds, and the band from the lowest to the highest.
 
-
-class Watch:
-    """An observer for `train` that draws while the network learns; show it before training.
+    Where the seeds are not equally long, mean and band end with the shortest; thin lines go on.
 
     Args:
-        data: what is trained on; loss and accuracy are those of the first examples of its training
-            and test splits.
-        examples: how many of each.
+        ax: where to draw.
+        runs: label -> recorded runs that differ in their seeds.
+        metric: "loss", "test_loss" or "test_accuracy".
 
     Example:
-        >>> from course_utils.experiments.datasets import digits
-        >>> from course_utils.experiments.models import mlp
-        >>> watch = Watch(digits(), examples=50)
-        >>> watch(mlp((64, 10), seed=0)).shape
-        (3,)
-        >>> watch.state[:13]
-        'After 0 s: tr'
+        >>> epoch_curves(views.subplots()[1], {}, "test_accuracy").get_ylabel()
+        'test accuracy'
     """
-
-    def __init__(self, data: Data, examples: int = 500) -> None:
-        rows = slice(validate.integer("examples", examples, minimum=1))
-        self.train, self.test = data.train.take(rows), data.test.take(rows)
-        self.guessing = float(np.log(data.classes))
-        self.started: float | None = None
-        self.points: list[tuple[float, float, float]] = []  # seconds, training loss, test accuracy
-        self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
-        self.status = widgets.HTML()
-        self.widget = widgets.VBox([self.image, self.status])
-        self.state = "Nothing is trained yet."
-        self._draw()
-
-    def __call__(self, model: nn.Module) -> np.ndarray:
-        """Measure the model, draw, and return training loss, test loss and test accuracy."""
-        now = time.perf_counter()
-        self.started = self.started if self.started is not None else now
-        loss = evaluate(model, self.train)[0]
-        test_loss, accuracy = evaluate(model, self.test)
-        self.points.append((now - self.started, float(loss), float(accuracy)))
-        self.state = (
-            f"After {now - self.started:.0f} s: training loss {loss:.2f} (guessing: "
-            f"{self.guessing:.2f}), test accuracy {accuracy:.1%}."
-        )
-        self._draw()
-        return np.array([loss, test_loss, accuracy])
-
-    def _draw(self) -> None:
-        figure, (left, right) = views.subplots(1, 2, size=(10, 3.4))
-        seconds, loss, accuracy = np.array(self.points or [(np.nan,) * 3]).T
-        left.plot(seconds, loss, marker="o", **views.line_style(0))
-        left.axhline(self.guessing, color=views.GRAY, ls=":", label="guessing")
-        left.set(xlabel="seconds", ylabel="training loss")
-        left.legend()
-        right.plot(seconds, accuracy, marker="o", **views.line_style(1))
-        right.set(xlabel="seconds", ylabel="test accuracy")
-        right.set_ylim(bottom=0)
-        self.image.value = views.with_alt(figure, alt=self.state, scale=1).png
-        self.status.value = f'<span role="status" aria-live="polite">{self.state}</span>'
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {**(self.widget._repr_mimebundle_() or {}), "text/plain": self.state}
+    check_axes(ax)
+    for i, (label, seeds) in enumerate(runs.items()):
+        curves = [per_epoch(result, metric) for result in seeds]
+        length = min(map(len, curves))
+        x, table = np.arange(1, length + 1), np.array([c[:length] for c in curves])
+        look: dict[str, Any] = {"marker": "os^Dv"[i % 5], "markersize": 5, **views.line_style(i)}
+        ax.plot(x, table.mean(axis=0), label=label, **look)
+        if len(seeds) > 1:
+            low, high = table.min(axis=0), table.max(axis=0)
+            ax.fill_between(x, low, high, color=views.color(i), alpha=0.22, lw=0)
+        for curve in curves:
+            if len(curve) > length:
+                rest = np.arange(length, len(curve) + 1)
+                ax.plot(rest, curve[length - 1 :], color=views.color(i), lw=0.9)
+    ax.set(xlabel="epoch", ylabel=_LABELS.get(metric, metric))
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    return ax

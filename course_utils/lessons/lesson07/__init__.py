@@ -1,12 +1,9 @@
 """Lesson 7: choosing a learning rate."""
 
 EXERCISES = (
-    "grid_size",
     "random_trials",
-    "distinct_rates",
-    "weight_decay",
+    "bill",
     "trust",
-    "threshold",
     "capstone",
 )
 """In the order of the notebook."""

@@ -197,11 +197,11 @@ resume = question(
     "Write resume(make_optimizer, make_scheduler, saved): return both as they were when saved.",
     _grade_resume,
     hints=(
-        "make_scheduler(optimizer) writes the rate of step 0 into the optimizer.",
+        "make_scheduler(optimizer) may write a rate into the optimizer.",
         "Make, make, load, load.",
     ),
     solution=my_resume,
-    explanation="Making a scheduler sets a rate; so all is made before anything is loaded.",
+    explanation="Making a scheduler may set a rate; so all is made before anything is loaded.",
 )
 
 

@@ -159,7 +159,8 @@ ROWS: tuple[Row, ...] = (
         boundary="none: it is smooth",
         past_end="goes on falling; only optax can stop it (`end_value`)",
         trap="TensorFlow's rate is per `decay_steps`, PyTorch's `gamma` per call of `step()`: ten "
-        "times as fast here, and again as much if you meant epochs.",
+        "times as fast here. Made for epochs and stepped every update, it is faster by as many "
+        "times as an epoch has updates.",
     ),
     Row(
         "step decay",

@@ -1,4 +1,4 @@
-"""Seven libraries' own training loops: what moves the schedule, and what the log shows.
+"""Seven libraries: what moves the schedule, how a warm-up begins, and what is logged.
 
 The rates were recorded by `tests/golden/make_loops.py` in the libraries named there; the tests hold
 each number of this table against that record.
@@ -34,16 +34,19 @@ class Loop:
 
 RIGHT, TWICE = (1.0, 0.75, 0.5, 0.25), (0.75, 0.25, 0.0, 0.0)
 FROM_0, USED, NEXT = (0.0, 0.25, 0.5, 0.75, 1.0), (1.0, 0.75, 0.5), (0.75, 0.5, 0.25)
+NO_PEAK = (0.0, 0.25, 0.5, 0.75, 0.654508)
 THIRD = (1 / 3, 1 / 2, 2 / 3, 5 / 6, 1.0)
 
 LOOPS = {
     "torch": Loop("PyTorch", "you; here after every mini-batch", TWICE, THIRD, NEXT),
     "transformers": Loop("Transformers' Trainer", "the update", RIGHT, FROM_0, USED),
-    "accelerate": Loop("accelerate, one process", "the update", RIGHT),
-    "lightning": Loop("Lightning, `interval='step'`", "else the *epoch*", RIGHT, (), USED),
+    "accelerate": Loop("accelerate", "the update, once per process", RIGHT),
+    "lightning": Loop(
+        "Lightning, `interval='step'`", "the update (default: epoch)", RIGHT, (), USED
+    ),
     "keras": Loop("Keras 3", "the mini-batch", TWICE, FROM_0, NEXT),
     "optax": Loop("optax, `MultiSteps` around all", "the update", RIGHT, FROM_0, USED),
-    "timm": Loop("timm, `t_in_epochs=False`", "else the *epoch*", (), FROM_0),
+    "timm": Loop("timm, `t_in_epochs=False`", "the update (default: epoch)", (), NO_PEAK),
 }
 """The loops by the name of the package."""
 

@@ -38,7 +38,7 @@ resume_order = question(
         {
             "A": "so one thinks. But *making* a scheduler writes a rate into the optimizer, after "
             "the right one was loaded.",
-            "B": "Making a scheduler sets the rate of step 0. Loading its state gives the counter "
+            "B": "Making a LambdaLR sets the rate of step 0. Loading its state gives the counter "
             "back, not the rate: that comes right one update later.",
             "C": "nothing complains: all states fit.",
         },
@@ -48,7 +48,7 @@ resume_order = question(
         "Who writes the rate: the scheduler's load_state_dict, or its step?",
     ),
     solution="B",
-    explanation="One update at the rate of step 0, in the middle of the run: with SequentialLR all "
+    explanation="One update at the rate of step 0, amid the run; with some schedulers all "
     "later ones are wrong, too.",
 )
 

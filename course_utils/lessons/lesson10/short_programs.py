@@ -60,7 +60,9 @@ def one_peak_for_all():
     """Two groups, of 1 and 0.1; one cycle over 4 updates."""
     optimizer = two_groups()
     scheduler = lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=4)
-    return run(optimizer, scheduler.step, 4)  # max_lr replaces every rate: give a list
+    return run(
+        optimizer, scheduler.step, 4
+    )  # max_lr replaces every rate (its peak lies between two updates)
 
 
 def a_floor_above_the_rate():
@@ -79,17 +81,19 @@ def set_in_vain():
 
 
 def the_wrong_way_up():
-    """Halve the rate when the accuracy has not improved for more than two epochs."""
+    """Halve the rate after three epochs without progress; accuracies 0.5, 0.6, 0.7, 0.8, 0.9."""
     optimizer, accuracy = SGD([weight()], lr=1.0), iter((0.5, 0.6, 0.7, 0.8, 0.9))
     plateau = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=2)
     return run(optimizer, lambda: plateau.step(next(accuracy)), 5)  # mode="min" wants it to fall
 
 
 def never_worse():
-    """Halve the rate when the loss, stuck at -1, has not improved for more than two epochs."""
+    """Halve the rate after three epochs without progress; the loss stands at -1."""
     optimizer = SGD([weight()], lr=1.0)
     plateau = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=2)
-    return run(optimizer, lambda: plateau.step(-1.0), 6)  # the threshold, a share, turns its sign
+    return run(
+        optimizer, lambda: plateau.step(-1.0), 6
+    )  # "better" is below -1 + 1e-4, and -1 is that
 
 
 def weight() -> torch.Tensor:
@@ -151,11 +155,27 @@ def rates(name: str) -> np.ndarray:
         return PROGRAMS[validate.one_of("name", name, PROGRAMS)]()
 
 
-def page() -> TextTable:
-    """Run all programs; return one row for each: announced, the rates that ran, why."""
-    body = []
-    for name, program in PROGRAMS.items():
-        why = source(name).rpartition("# ")[2]
-        shown = [" / ".join(f"{r:.2g}" for r in np.atleast_1d(row)) for row in rates(name)]
-        body.append([f"`{name}`", inspect.getdoc(program), ", ".join(shown), why])
-    return TextTable(["program", "announced", "ran", "why"], body)
+def page(announced: bool = True, why: bool = True) -> TextTable:
+    """Run all programs; return a table: what was announced, the rates that ran, what happened.
+
+    Args:
+        announced: with the announcements and the rates.
+        why: with what happened.
+
+    Example:
+        >>> page(announced=False).rows[5]
+        ['`set_in_vain`', 'it is in optimizer.param_groups']
+    """
+    told = {
+        "announced": [inspect.getdoc(program) for program in PROGRAMS.values()],
+        "ran": [_listed(rates(name)) for name in PROGRAMS] if announced else [],
+        "why": [source(name).rpartition("# ")[2] for name in PROGRAMS],
+    }
+    columns = [*(("announced", "ran") if announced else ()), *(("why",) if why else ())]
+    names = [f"`{name}`" for name in PROGRAMS]
+    rows = [list(row) for row in zip(names, *(told[column] for column in columns))]
+    return TextTable(["program", *columns], rows)
+
+
+def _listed(lr: np.ndarray) -> str:
+    return ", ".join(" / ".join(f"{rate:.2g}" for rate in np.atleast_1d(row)) for row in lr)

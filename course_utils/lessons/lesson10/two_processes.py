@@ -30,8 +30,10 @@ def epoch(process: int = 0, processes: int = 1, batch: int = 8) -> Batches:
         >>> len(epoch()), len(epoch(process=1, processes=2)), len(epoch(batch=16))
         (8, 4, 4)
     """
-    x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    y = x @ torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64)
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(64, 3, generator=random, dtype=torch.float64)
+    noise = torch.randn(64, generator=random, dtype=torch.float64)
+    y = x @ torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64) + noise
     own = slice(process, None, processes)
     return list(zip(x[own].split(batch), y[own].split(batch)))
 
@@ -50,7 +52,7 @@ def train(
     plan: int | None = None,
     steps: int = 1,
     how: str = "mean",
-    watched: Callable[[float, int], float] | None = None,
+    watched: Callable[[float], float] | None = None,
 ) -> tuple[torch.Tensor, list[float]]:
     """Make one epoch of gradient descent; return the weights and each update's rate / `lr`.
 
@@ -60,7 +62,7 @@ def train(
         plan: how many steps of the scheduler a line to 0 takes, none without.
         steps: how often the scheduler is stepped after an update.
         how: gradients are put together, mean, sum or none.
-        watched: (loss, update) -> the metric for ReduceLROnPlateau, none without.
+        watched: loss -> the metric for ReduceLROnPlateau, none without.
 
     Example:
         >>> train(epoch(batch=16), plan=4, how="none")[1]
@@ -80,7 +82,7 @@ def train(
         for _ in range(steps if line else 0):
             line.step()
         if plateau:
-            plateau.step(watched(float(loss.detach()), len(used)))
+            plateau.step(watched(float(loss.detach())))
     return w.detach(), [round(rate / lr, 4) for rate in used]
 
 
@@ -111,15 +113,12 @@ def _experiments() -> dict[str, Any]:
         for steps in (1, world):
             found[f"plan {plan}, steps {steps}"] = train(mine, plan=plan, steps=steps)[1]
 
-    def own(_: float, update: int) -> float:  # that of process 0 stands still
-        return 1.0 if rank == 0 else 1.0 / update
-
-    def averaged(loss: float, update: int) -> float:
-        metric = torch.tensor(own(loss, update))
+    def averaged(loss: float) -> float:
+        metric = torch.tensor(loss)
         dist.all_reduce(metric)
         return float(metric) / world
 
-    for name, metric in {"own": own, "averaged": averaged}.items():
+    for name, metric in {"own": float, "averaged": averaged}.items():
         w, rates = train(mine, watched=metric)
         found[f"plateau, {name}"] = {"rates": _gathered(rates), "apart": _apart(w)}
     return found

@@ -4,14 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from course_utils import views
 from course_utils.experiments.cifar_runs import Plan, Result
 from course_utils.experiments.datasets import digits, synthetic_cifar100
-from course_utils.experiments.evaluation import evaluate
-from course_utils.experiments.models import mlp
-from course_utils.experiments.training import train
+from course_utils.experiments.intervals import share
 from course_utils.lessons.lesson06 import figures
 
 PER_EPOCH = 4
@@ -67,42 +64,46 @@ def test_the_sheet_wants_images():
         figures.contact_sheet(digits())
 
 
-def test_runs_are_grouped_by_rate_and_those_without_an_epoch_left_out():
-    stopped = replace(DEAD, meta={"updates": 3, "updates_per_epoch": PER_EPOCH})
-    assert figures.by_rate([DEAD, FAST, OTHER]) == {1e-3: [FAST, OTHER], 0.1: [DEAD]}
-    assert list(figures.by_rate([stopped, FAST])) == [1e-3]
+def test_shares_count_the_runs_that_there_are(ax):
+    lives = np.array([[1, 1, 0, np.nan], [0, 0, 0, 0]])
+    figures.shares(ax, [1e-3, 1e-2], lives)
+    [points] = [line for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(points.get_xdata(), [1e-3, 1e-2])
+    np.testing.assert_allclose(points.get_ydata(), [2 / 3, 0])
+    assert [text.get_text() for text in ax.texts] == ["2/3", "0/4"]
+    assert points.get_linestyle() == "None"  # nothing was measured between the rates
+    [bars] = ax.collections
+    ends = [segment[:, 1] for segment in bars.get_segments()]
+    np.testing.assert_allclose(ends[0], [share(2, 3).low, share(2, 3).high])
+    np.testing.assert_allclose(ends[1], [0, share(0, 4).high], atol=1e-12)
 
 
-def test_losses_belong_to_an_epoch_and_accuracies_to_its_end():
-    epochs, loss = figures.per_epoch(FAST, "epoch_loss")
-    assert epochs.tolist() == [1, 2] and loss.tolist() == [4, 3]
-    epochs, accuracy = figures.per_epoch(FAST, "test_accuracy")
-    assert epochs.tolist() == [0, 1, 2] and accuracy.tolist() == [0.01, 0.2, 0.3]
-    epochs, loss = figures.per_epoch(FAST, "loss")
-    assert epochs.tolist() == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75] and loss.tolist() == [
-        4, 4, 4, 4, 3, 3, 3, 3,
-    ]  # fmt: skip
+def test_a_label_joins_the_points_and_moves_them_aside(ax):
+    figures.shares(ax, [1e-3, 1e-2], np.ones((2, 3)), "plain", index=1)
+    line = ax.lines[0]
+    assert line.get_linestyle() != "None" and not ax.texts
+    assert 1e-3 < line.get_xdata()[0] < 1.1e-3
+
+
+def test_losses_are_means_of_an_epoch_and_accuracies_come_at_its_end():
+    assert figures.per_epoch(FAST, "loss").tolist() == [4, 3]
+    assert figures.per_epoch(FAST, "test_accuracy").tolist() == [0.2, 0.3]
     with pytest.raises(ValueError, match="metric must be one of"):
         figures.per_epoch(FAST, "sharpness")
 
 
-def test_curves_show_mean_and_range_up_to_the_shortest_run_and_then_the_others(ax):
-    figures.epoch_curves(ax, {"0.001": [FAST, OTHER], "0.1": [DEAD]}, "epoch_loss")
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), [4.1, 3.2])
-    alone, dead = ax.lines[1:]  # the longer seed goes on alone
+def test_curves_show_mean_and_band_up_to_the_shortest_run_and_then_the_others(ax):
+    figures.epoch_curves(ax, {"a": [FAST, OTHER], "b": [DEAD]}, "loss")
+    mean, alone, dead = ax.lines
+    np.testing.assert_allclose(mean.get_ydata(), [4.1, 3.2])
     assert alone.get_xdata().tolist() == [2, 3] and alone.get_ydata().tolist() == [3.4, 3.0]
-    assert alone.get_color() == ax.lines[0].get_color() != dead.get_color()
-    assert alone.get_linewidth() < ax.lines[0].get_linewidth()
-    assert dead.get_ydata().tolist() == [4.6, 4.6]
-    texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == ["0.001 (2 seeds)", "0.1 (1 seed)"]
-    assert len(ax.collections) == 1  # one seed has no range
+    assert alone.get_color() == mean.get_color() != dead.get_color()
+    assert alone.get_linewidth() < mean.get_linewidth()
+    assert mean.get_label() == "a" and alone.get_label().startswith("_")
+    [band] = ax.collections  # one seed has none
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert heights.min() == 3.0 and heights.max() == 4.2
     assert ax.get_xlabel() == "epoch" and "loss" in ax.get_ylabel()
-
-
-def test_a_line_keeps_its_color_when_others_are_left_out(ax):
-    figures.epoch_curves(ax, {"b": [DEAD]}, "epoch_loss", order=["a", "b"])
-    assert ax.lines[0].get_color() == views.color(1)
 
 
 def test_dead_layers_are_drawn_from_the_first_layer_up(ax):
@@ -110,94 +111,6 @@ def test_dead_layers_are_drawn_from_the_first_layer_up(ax):
     run = replace(DEAD, metrics={"step": np.array([0, 5, 10]), "dead": dead})
     figures.dead_layers(ax, run)
     np.testing.assert_array_equal(ax.images[0].get_array(), dead.T)
-    assert list(ax.get_ylim()) == [0.5, 7.5] and "0.1" in ax.get_title(loc="left")
+    assert list(ax.get_ylim()) == [0.5, 7.5]
     with pytest.raises(ValueError, match="metric must be one of"):
         figures.dead_layers(ax, FAST)
-
-
-# --- the explorer ------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def explorer():
-    made = figures.article([DEAD, FAST, OTHER])
-    yield made
-    made.close()
-
-
-def labels(explorer):
-    texts = explorer.figure.axes[0].get_legend()
-    return [t.get_text().split()[0] for t in texts.get_texts()] if texts else []
-
-
-def test_the_explorer_shows_the_chosen_rates_and_says_so(explorer):
-    assert labels(explorer) == ["0.001", "0.1"]
-    longer = "0.001: training loss 3.00, test accuracy 90.0% after 3 epochs (1 of 2 seeds); 0.1: "
-    assert longer in explorer.state
-    explorer.set(epochs=2)
-    assert "0.001: training loss 3.20, test accuracy 25.0% after 2 epochs; 0.1" in explorer.state
-    explorer.set(epochs=1, **{"rate 0.1": False})
-    assert labels(explorer) == ["0.001"]
-    assert explorer.state == (
-        "Learning rate 0.001: training loss 4.10, test accuracy 15.0% after 1 epoch."
-    )
-    explorer.set(**{"rate 0.001": False})
-    assert explorer.state == "No rate is chosen." and labels(explorer) == []
-    explorer.reset()
-    assert labels(explorer) == ["0.001", "0.1"]
-
-
-def test_the_explorer_changes_its_axis(explorer):
-    picture = bytes(explorer.image.value)
-    explorer.set(log=True)
-    assert explorer.figure.axes[0].get_yscale() == "log"
-    assert bytes(explorer.image.value) != picture
-    explorer.set(log=False)
-    assert explorer.figure.axes[0].get_yscale() == "linear"
-    assert bytes(explorer.image.value) == picture
-
-
-def test_the_presets_separate_the_rates(explorer):
-    explorer.set(**explorer.presets["above 0.005"])
-    assert labels(explorer) == ["0.1"]
-    explorer.set(**explorer.presets["below 0.005"])
-    assert labels(explorer) == ["0.001"]
-
-
-def test_bad_input_to_the_explorer(explorer):
-    with pytest.raises(ValueError, match="results must contain a run"):
-        figures.article([])
-    with pytest.raises(ValueError, match="epochs must be in"):
-        explorer.set(epochs=0)
-
-
-# --- a training to watch -----------------------------------------------------------------------
-
-
-def test_a_watched_training_is_measured_and_drawn():
-    data, model = digits(), mlp((64, 10), seed=0)
-    watch = figures.Watch(data, examples=100)
-    assert watch.state == "Nothing is trained yet."
-    empty = bytes(watch.image.value)
-    run = train(model, data, schedule=0.5, steps=6, observers={"watch": watch}, observe_every=3)
-    seen = run.metrics["watch"]
-    assert seen.shape == (3, 3) and len(watch.points) == 3
-    np.testing.assert_allclose(seen[-1, 0], evaluate(model, data.train.take(slice(100)))[0])
-    np.testing.assert_allclose(seen[-1, 1:], evaluate(model, data.test.take(slice(100))))
-    assert bytes(watch.image.value) != empty
-    assert f"{seen[-1, 2]:.1%}" in watch.state and "2.30" in watch.state
-    assert "image/png" not in watch._repr_mimebundle_() and watch.state in str(
-        watch._repr_mimebundle_()
-    )
-    times = [seconds for seconds, *_ in watch.points]
-    assert times[0] == 0 and times == sorted(times)
-
-
-def test_a_watched_training_that_diverges_is_drawn_too():
-    watch = figures.Watch(digits(), examples=20)
-    model = mlp((64, 10), seed=0)
-    with torch.no_grad():
-        model[0].weight.fill_(torch.nan)
-    assert np.isnan(watch(model)[0]) and "nan" in watch.state
-    with pytest.raises(ValueError, match="examples"):
-        figures.Watch(digits(), examples=0)

@@ -1,14 +1,11 @@
 """Every checker of lesson 7 accepts its solution, knows its stub, and explains typical mistakes."""
 
-import math
-
 import numpy as np
 import pytest
 from exercise_table import check_lesson
 
-from course_utils.course.exercises import CORRECT, NOT_YET
+from course_utils.lessons.lesson07 import capstone
 from course_utils.lessons.lesson07 import exercises as ex
-from course_utils.optimizers import Adam
 
 
 def first_is_best(lrs, losses):
@@ -28,46 +25,40 @@ def blind_to_nan(lrs, losses):
     return bool(lrs.min() < best < lrs.max())
 
 
-def crosses_zero(w, t):
-    return w - t * np.sign(w)
+def greedy(task):
+    return max(task(0.1) for _ in range(11))
 
 
-def cuts(w, t):
-    return np.where(np.abs(w) > t, w, 0.0)
+def too_many_tests(task):
+    return [task(lr) for lr in (0.01, 0.1, 0.001, 1e-4, 1, 10)] and [
+        task.range_test() for _ in range(11)
+    ]
 
 
-def loses_the_sign(w, t):
-    return np.maximum(w - t, 0.0)
-
-
-def spends_eleven(run):
-    return max(run(0.1) for _ in range(11))
-
-
-def best_of(rates):
-    def find(run):
-        scores = [-1.0 if math.isnan(score := run(lr)) else score for lr in rates]
-        return rates[int(np.argmax(scores))]
+def best_of(rates, pick=np.nanargmax):
+    def find(task):
+        return rates[int(pick([task(lr) for lr in rates]))]
 
     return find
 
 
+DECADES = [10.0**k for k in range(-4, 2)]
+
+
 WRONG = {
     "which_point": {"lowest": "undoes", "steepest": "noisier", "last": "one of", 3: "one of"},
-    "one_dimension": {"random": "holes", "even": "cost is even", "tpe": "one of"},
-    "brighter_pixels": {"larger": "gradients", "equal": "curvature", "16": "one of"},
-    "equal_training_loss": {"small": "slower", "large": "wrong labels", "lower": "one of"},
-    "grid_size": {9: "0.66", 8: "gaps", 5: "factor of 10", 4: "half a decade", 20: "solve"},
-    "random_trials": {12: "grid", 34: "Round up", 6: "twelfth", 100: "miss"},
-    "distinct_rates": {
-        (16, 4): "other way",
-        (16, 16): "columns",
-        (4, 4): "draws its own",
-        (2, 16): "4 columns",
-        (4, 12): "new rate",
-        4: "pair",
+    "dead_neighbor": {"A": "cliff", "B": "same cliff", "D": "one of"},
+    "survivors": {
+        (8, 9): "Nothing is lost",
+        (10, 11): "one result",
+        (9, 9): "began again",
+        (9, 10): "one more for",
+        9: "pair",
     },
-    "weight_decay": {0.01: "gradient of", 0.005: "no ½", 0.0001: "squared", 1: "differentiate"},
+    "harder_task": {"larger": "new", "equal": "by training loss", "64": "one of"},
+    "equal_training_loss": {"small": "four percent", "large": "wrong labels", "equal": "one of"},
+    "random_trials": {12: "grid", 34: "Round up", 6: "twelfth", 100: "miss"},
+    "bill": {11: "entries", 6: "cost something", 8: "100 updates", 6.5: "stopped runs", 3: "count"},
     "trust": {
         first_is_best: "sorted",
         on_edge_too: "larger one",
@@ -76,33 +67,26 @@ WRONG = {
         (lambda lrs, losses: "no"): "True or False",
         3: "function",
     },
-    "threshold": {
-        crosses_zero: "cross",
-        cuts: "cut",
-        loses_the_sign: "sign back",
-        (lambda w, t: w): "want",
-        (lambda w, t: 0.0): "one weight per weight",
-    },
     "capstone": {
-        spends_eleven: "eleventh",
-        best_of([0.1 * k for k in range(1, 11)]): "beyond the small end",
+        greedy: "more than the price",
+        too_many_tests: "more than the price",
         best_of([1e-4, 1e-3, 1e-2]): "beyond the large end",
-        best_of([10.0**k for k in range(-4, 2)]): "runs left",
-        best_of([0.01 * k for k in range(1, 11)]): "large end",
-        (lambda run: 1e-3): "did not run anything",
-        (lambda run: -1.0): "positive",
+        best_of(DECADES): "runs left",
+        best_of([*DECADES, 0.3, 3.0, 0.03, 2.0], np.argmax): "NaN must not win",
+        best_of(np.linspace(1e-3, 0.3, 10).tolist()): "evenly spaced",
+        best_of(np.linspace(0.1, 1, 10).tolist()): "evenly spaced",
+        (lambda task: 1e-3): "did not run anything",
+        (lambda task: task.range_test().lr[60]): "guess",
+        (lambda task: -1.0): "positive",
         0.1: "function",
     },
 }
 
 # Nearly right, and wrong still: on each side of each threshold.
 NEAR = {
-    "grid_size": (11, 10.001),
     "random_trials": (36, 35.001),
-    "distinct_rates": ((4.001, 16), (4, 16.001)),
-    "weight_decay": (0.02001, 0.01999),
-    "threshold": (lambda w, t: ex.soft_threshold(w, t) * (1 + 1e-4),),
-    "capstone": (lambda run: 0.45 * ex.find_rate(run),),  # 1.4 points below the oracle on task A
+    "bill": (6.81, 6.86),
+    "capstone": (lambda task: 0.45 * capstone.solve(task),),
 }
 
 
@@ -116,59 +100,8 @@ def test_every_question_is_tested():
 
 
 def test_numbers_of_the_solutions_are_independent_facts():
-    n = ex.grid_size.solution_value
-    assert 1e-4 * 3 ** (n - 1) >= 1 > 1e-4 * 3 ** (n - 2)
     trials = ex.random_trials.solution_value
     hits = np.random.default_rng(0).uniform(0, 6, (20_000, trials))
     found = ((hits > 2) & (hits < 2.5)).any(axis=1).mean()
     assert found == pytest.approx(0.95, abs=0.01)
-    w = np.array([0.7])
-    slope = (0.01 * (w + 1e-6) ** 2 - 0.01 * (w - 1e-6) ** 2) / 2e-6
-    assert slope / w == pytest.approx(ex.weight_decay.solution_value, rel=1e-6)
-
-
-def test_soft_threshold_minimizes_its_proximal_problem():
-    grid = np.linspace(-3, 3, 60_001)
-    for w, t in ((1.7, 0.4), (-0.9, 0.4), (0.2, 0.4)):
-        best = grid[(0.5 * (grid - w) ** 2 + t * np.abs(grid)).argmin()]
-        assert ex.soft_threshold(np.array([w]), t)[0] == pytest.approx(best, abs=2e-4)
-
-
-# --- the capstone ------------------------------------------------------------------------------
-
-
-def test_budget_is_ten_runs():
-    task = ex.Task("B")
-    for left in range(9, -1, -1):
-        task.run(0.01)
-        assert task.runs_left == left
-    with pytest.raises(ex.BudgetSpent):
-        task.run(0.01)
-
-
-def test_a_diverged_run_is_nan_and_costs_a_run():
-    task = ex.Task("C")
-    assert math.isnan(task.run(1e6)) and task.runs_left == 9
-
-
-def test_the_best_rates_of_the_tasks_are_far_apart_and_inside_the_grid():
-    rates = [ex.oracle(name)[0] for name in "ABC"]
-    assert max(rates) / min(rates) > 10
-    assert all(ex._ORACLE_RATES[0] < rate < ex._ORACLE_RATES[-1] for rate in rates)
-
-
-def test_each_task_asks_for_its_own_rate():
-    for name in "ABC":
-        lr = ex.oracle(name)[0]
-        assert ex.capstone.check(lambda run, lr=lr: run(lr) and lr).status == NOT_YET
-
-
-def test_oracle_is_trained_by_the_rule_it_says():
-    assert isinstance(ex._HIDDEN["B"][1], Adam)
-
-
-def test_a_learner_may_use_fewer_runs():
-    def frugal(run):
-        return ex.find_rate(run)
-
-    assert ex.capstone.check(frugal).status == CORRECT
+    assert ex.bill.solution_value * 600 == pytest.approx(6 * 600 + 3 * 100 + 2 * 100)

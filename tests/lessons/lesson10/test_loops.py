@@ -23,13 +23,17 @@ def test_every_number_is_the_librarys_own(library):
 def test_lightning_and_timm_count_epochs_when_nothing_is_said():
     for library in ("lightning", "timm"):
         assert RECORD[library]["by_default"] == [1, 1, 1, 1]
-        assert loops.LOOPS[library].moved == "else the *epoch*"
+        assert loops.LOOPS[library].moved == "the update (default: epoch)"
     assert RECORD["lightning"]["used"] == [1, 0.75, 0.5, 0.25]
 
 
 def test_timm_never_reaches_the_peak_without_its_prefix():
-    assert max(RECORD["timm"]["without_prefix"]) == 0.75
-    assert max(RECORD["timm"]["warm_up"]) == 1
+    assert max(RECORD["timm"]["warm_up"]) == 0.75
+    assert max(RECORD["timm"]["with_prefix"]) == 1
+
+
+def test_on_two_processes_accelerate_steps_twice_per_update():
+    assert RECORD["accelerate"]["two_processes"] == [1, 0.75, 0.5, 0.25]
 
 
 def test_the_table_has_a_row_for_each_library():

@@ -32,6 +32,8 @@ def test_the_page_has_every_program_with_what_it_announced_and_why():
     body = short_programs.page().rows
     assert [row[0] for row in body] == [f"`{name}`" for name in short_programs.PROGRAMS]
     assert all(all(row) for row in body)
+    assert [row[:3] for row in body] == short_programs.page(why=False).rows
+    assert [row[::3] for row in body] == short_programs.page(announced=False).rows
     assert body[0][2:] == [
         "0.67, 0.5, 0.33, 0.17",
         "a skipped update is none, but its step of the plan is gone",

@@ -1,0 +1,125 @@
+"""The studies of lesson 6 do what they say; what its text says in passing is in the records."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from course_utils.experiments import cifar_runs
+from course_utils.experiments.datasets import digits, synthetic_cifar100
+from course_utils.experiments.diagnostics import dead_fractions
+from course_utils.experiments.models import SevenLayerCNN
+from course_utils.experiments.table import load
+from course_utils.lessons.lesson06 import studies
+
+RESULTS = Path(__file__).parents[3] / "notebooks" / "results"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return synthetic_cifar100(tmp_path_factory.mktemp("images"), 16000, 20)
+
+
+def test_dead_channels_are_those_of_the_diagnostics(data):
+    model = SevenLayerCNN(seed=0, width=0.25)
+    nn.init.constant_(model.conv7.bias, -1000.0)
+    found = studies.dead_shares(model, torch.tensor(data.train.inputs(slice(256))))
+    np.testing.assert_allclose(found, dead_fractions(model, data.train, 256), atol=1e-6)
+    assert found[-1] == 1
+
+
+def test_the_normalized_network_has_the_weights_of_the_plain_one():
+    plain, made = SevenLayerCNN(seed=3, width=0.25), studies.normalized(SevenLayerCNN(3, 0.25))
+    kinds = [type(layer) for layer in made]
+    assert kinds.count(nn.BatchNorm2d) == 7
+    assert all(b is nn.BatchNorm2d for a, b in zip(kinds, kinds[1:]) if a is nn.Conv2d)
+    [own] = [m for m in made if getattr(m, "out_features", 0) == 100]
+    torch.testing.assert_close(own.weight, plain.fc.weight)
+
+
+def test_the_arms_share_their_first_batch_and_differ_afterwards(data, monkeypatch):
+    monkeypatch.setattr(studies, "STEPS", 1)
+    one = [studies.one_run(arm, 1e-3, 0, data)["train_loss"] for arm in studies.ARMS]
+    assert one[0] == one[1] == one[2] != one[3]
+    monkeypatch.setattr(studies, "STEPS", 4)
+    four = {arm: studies.one_run(arm, 1e-2, 0, data)["train_loss"] for arm in studies.ARMS}
+    assert four["warm-up"] != four["plain"]
+    monkeypatch.setattr(studies, "CLIP", 1e-6)
+    assert studies.one_run("clipping", 1e-2, 0, data)["train_loss"] != four["plain"]
+
+
+def test_a_record_is_written_from_runs_that_were_made_before(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "STEPS", 1)
+    monkeypatch.setattr(studies, "RATES", (1e-2, 1e-3))
+    notes = tmp_path / "notes"
+    studies.record_arms(tmp_path / "06_arms.json", [0], data, notes)
+    made = load(tmp_path / "06_arms.json")
+    assert list(made) == list(studies.ARMS) and made["plain"].lrs.tolist() == [1e-3, 1e-2]
+    monkeypatch.setattr(studies, "one_run", None)  # a call that goes on has nothing left to run
+    studies.record_arms(tmp_path / "06_again.json", [0], data, notes)
+    again = load(tmp_path / "06_again.json")["warm-up"].final("train_loss")
+    np.testing.assert_array_equal(again, made["warm-up"].final("train_loss"))
+
+
+def test_survival_is_read_from_the_runs(tmp_path):
+    (tmp_path / "06_dead.json").write_bytes((RESULTS / "06_dead.json").read_bytes())
+    studies.record_survival(tmp_path / "06_survival.json")
+    [found] = load(tmp_path / "06_survival.json").values()
+    [kept] = load(RESULTS / "06_survival.json").values()
+    for metric in kept.metrics:
+        np.testing.assert_array_equal(found.final(metric), kept.final(metric))
+    for run in cifar_runs.load(RESULTS / "06_dead.json"):
+        place = kept.nearest(run.plan.lr), run.plan.seed
+        since = kept.final("dead_since")[place]
+        lost = (run.metrics["dead"] == 1).any(axis=1)
+        assert lost[run.metrics["step"] >= since].all()
+        before = lost[run.metrics["step"] < since]
+        assert not before[-1]  # the update before it some unit of each layer lived
+        assert kept.final("train_loss")[place] == pytest.approx(run.loss[-50:].mean(), rel=1e-5)
+    assert np.isfinite(kept.final("train_loss")).sum() == 30
+
+
+def test_where_the_photographs_are_missing_stand_ins_say_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_CIFAR100", str(tmp_path))
+    assert "synthetic" in studies.images().name
+    assert digits().name != studies.images().name
+
+
+def test_of_the_photographs_the_first_few_are_taken(monkeypatch, tmp_path):
+    whole = synthetic_cifar100(tmp_path, 300, 100)
+    monkeypatch.setenv("COURSE_CIFAR100", str(tmp_path))
+    few = studies.images(50)
+    assert (len(few.train), len(few.test)) == (50, 10)
+    np.testing.assert_array_equal(few.train.x, whole.train.x[:50])
+    np.testing.assert_array_equal(few.test.y, whole.test.y[:10])
+
+
+# --- what the lesson says in its text ------------------------------------------------------------
+
+
+def test_the_quarter_width_keeps_its_order_for_fifteen_epochs():
+    runs = cifar_runs.select(cifar_runs.load(RESULTS / "06_article.json"), width=0.25, epochs=15)
+    fast, slow = (cifar_runs.select(runs, lr=lr) for lr in (1e-3, 3e-4))
+    gaps = [a.final("test_accuracy") - b.final("test_accuracy") for a, b in zip(fast, slow)]
+    assert len(gaps) == 3 and min(gaps) > 0.05 and max(gaps) < 0.08
+
+
+def test_first_losses_at_the_border_and_when_they_die():
+    runs = cifar_runs.select(cifar_runs.load(RESULTS / "06_dead.json"), lr=6.25e-3)
+    leaps = [run.loss[1] for run in runs]
+    assert len(runs) == 10 and 57 < min(leaps) < 58 and 170 < max(leaps) < 171
+    [table] = load(RESULTS / "06_survival.json").values()
+    since = table.final("dead_since")[table.nearest(6.25e-3)]
+    assert sorted(since[np.isfinite(since)]) == [35, 40, 45, 75, 170, 180]
+
+
+def test_a_cosine_from_three_times_the_peak_is_no_better():
+    runs = cifar_runs.select(
+        cifar_runs.load(RESULTS / "06_schedules.json"), width=0.25, schedule="cosine"
+    )
+    low, high = (cifar_runs.select(runs, lr=lr) for lr in (1e-3, 3e-3))
+    assert len(low) == len(high) == 2
+    for a, b in zip(low, high):
+        assert abs(a.final("test_accuracy") - b.final("test_accuracy")) < 0.005
