@@ -27,8 +27,7 @@ BATCH = 10
 def turning(angle: float) -> np.ndarray:
     """Return the matrix M, (64, 64), that turns digits: `x @ M.T` for pixels x (N, 64).
 
-    Counterclockwise by `angle` degrees around the middle, bilinear between the pixels, 0 outside;
-    `scipy.ndimage.rotate(..., reshape=False, order=1)` does the same.
+    Counterclockwise by `angle` degrees around the middle, bilinear between the pixels, 0 outside.
 
     >>> bool((turning(0) == np.eye(64)).all())
     True
