@@ -183,6 +183,8 @@ def test_only_a_schedule_that_decays_brings_it_under_control():
     plans = {"warm-up": warm, "cosine": cosine(0.1, 1500), "0.998^t": exponential(0.1, 1, 0.998)}
     found = {n: jumps(on_an_endless_wall(Adam(beta2=0.99), p)[0], 200) for n, p in plans.items()}
     calm = not found["cosine"].any() and not found["0.998^t"].any()
+    slow = on_an_endless_wall(Adam(beta2=0.99), cosine(0.1, 3000), 3000)[0]
+    assert jumps(slow, 200).any()  # this one does not fall fast enough
     return calm and not found["warm-up"].any(), calm
 
 

@@ -225,8 +225,8 @@ choose_and_defend = question(
     "Choose a rule and a rate or schedule for three clients, and defend them by runs.",
     _grade_choose_and_defend,
     hints=(
-        '"rare": section 5.3. "short": section 5.2 says who leads after 93 updates, with a decay.',
-        '"careless": which rules lose little at a rate four times too large (5.8)? Take the middle '
+        '"rare": section 5.3. "short": the small comparison of 5.1 has 93 updates.',
+        '"careless": which rules lose little at a rate four times too large (5.7)? Take the middle '
         "of the good rates, on a logarithmic axis.",
     ),
     solution={
@@ -234,8 +234,8 @@ choose_and_defend = question(
         "short": (GradientDescent(momentum=0.8), cosine(0.4, 93)),
         "careless": (Adam(), 0.012),
     },
-    explanation="Rare features want rates of their own; a short run wants momentum and a decay; "
-    "who cannot tune wants a rule without a cliff.",
+    explanation="Rare features want rates of their own; these 93 updates want momentum "
+    "and a decay; who cannot tune wants a rule without a cliff.",
 )
 
 
@@ -257,7 +257,7 @@ what_decay_does = question(
     ),
     hints=("At a constant rate, each step of Adam has about the length η, to the very end.",),
     solution="shrinks",
-    explanation="From 1.2 points to 0.2: here the decay helps Adam and adds nothing to momentum.",
+    explanation="From 1.2 points to 0.2: here the decay helps Adam and adds little to momentum.",
 )
 
 
@@ -310,5 +310,5 @@ rare_features = question(
     ),
     hints=("Which of the two directions, over weights or over time, is at stake here?",),
     solution="adaptive",
-    explanation="Adagrad, RMSprop and Adam end about a sixth below the best plain rule.",
+    explanation="Adagrad, RMSprop and Adam end a sixth to a fifth below the best plain rule.",
 )

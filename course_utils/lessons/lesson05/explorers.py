@@ -72,7 +72,8 @@ def record(folder: str = "results", start: str = "digits, 930 updates") -> Explo
         first, unit = found[shape][rule], " %" if metric == "accuracy" else " nats"
         return (
             f"{data['task']}, {data['settings']}: the best mean has {rule}, {shape}: "
-            f"{first.mean:.3g}{unit} (95 % interval {first.low:.3g} to {first.high:.3g}). "
+            f"{first.mean:.3g}{unit} (95 % interval {first.low:.3g} to {first.high:.3g}); "
+            "where intervals overlap, this names no winner. "
             f"Decayed means: {list(found)[1]} to zero."
         )
 

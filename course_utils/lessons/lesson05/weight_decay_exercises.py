@@ -70,7 +70,7 @@ def _grade_weight_left(answer):
             f"with λ = {value:.3g} AdamW leaves {left:.3f} of a weight under the new schedule; the "
             f"old one left {wanted:.3f}.",
         )
-    return "Run by AdamW itself: the same share is left. λ × area is the number to keep."
+    return "Run by AdamW itself: the same share is left. λ × area was the number to keep."
 
 
 weight_left = question(
