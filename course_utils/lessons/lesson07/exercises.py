@@ -29,8 +29,8 @@ which_point = question(
         "tenth",
         {
             "lowest": "at the lowest point the loss has stopped falling: the next rate undoes it.",
-            "steepest": "a good idea, and the slope of a noisy curve is noisier than the curve; "
-            "see the regrets.",
+            "steepest": "with Adam it is as good; with momentum it lies too near the cliff. See "
+            "the regrets.",
             "tenth": "A tenth of the rate with the lowest loss: far from the cliff, and easy to "
             "read.",
         },
@@ -86,29 +86,32 @@ harder_task = question(
         {
             "larger": "more to learn, larger steps? It is judged on new examples, after the same "
             "number of updates.",
-            "smaller": "By test loss it falls to a third. By training loss it moves far less.",
+            "smaller": "By test loss it falls to a third, in a flat basin. By training loss it "
+            "moves far less.",
             "equal": "by training loss, nearly. What does a fast run do after it has fitted?",
         },
     ),
     hints=("Where does overfitting begin sooner?",),
     solution="smaller",
-    explanation="At a fixed number of updates a smaller rate also ends the training earlier.",
+    explanation="Probably because, at a fixed number of updates, a smaller rate also ends the "
+    "training earlier.",
 )
+
+
+def _grade_percent(answer):
+    percent = number(answer)
+    expect(percent <= 10, "It is lower, but by four percent: most of the gap was time.")
+    expect(percent > 0, "With wrong labels that happens. Here the small rate is a little ahead.")
+    return "It is ahead by four percent; most of its gap was time."
+
 
 equal_training_loss = question(
     "equal_training_loss",
-    "Right labels; 0.046 and 0.46, both stopped at the training loss 0.05. Whose test loss is "
-    "lower by more than 10 %: the 'small' rate's, the 'large' one's, or 'neither'?",
-    grade_choice(
-        "neither",
-        {
-            "small": "it is lower, but by four percent: most of the gap was time.",
-            "large": "with wrong labels that happens. Here the labels are right.",
-            "neither": "The small rate is ahead by four percent; most of its gap was time.",
-        },
-    ),
+    "Right labels; 0.046 and 0.46, both stopped at the training loss 0.05. By how many percent is "
+    "the test loss of 0.046 lower?",
+    _grade_percent,
     hints=("Lesson 1: at small rates the rate is a clock.", "Compare positions, not times."),
-    solution="neither",
+    solution=4,
     explanation="The gap between training and test loss grows along the road. A small rate has "
     "a smaller gap above all because it has not come as far.",
 )
