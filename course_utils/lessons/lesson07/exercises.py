@@ -41,21 +41,23 @@ which_point = question(
     "below it there is room on both sides.",
 )
 
+
+def _grade_survival(answer):
+    count = number(answer)
+    expect(count < 13, "One seed has lived. It does not say how often that happens.")
+    expect(count > 5, "It is not dead: more than half live.")
+    return "9 of 14: a peak that seed 0 calls safe stops 5 of the others."
+
+
 dead_neighbor = question(
     "dead_neighbor",
-    "The best peak has a dead neighbor. Next: take it (A), refine around it (B), or warm up (C)?",
-    grade_choice(
-        "C",
-        {
-            "A": "the best stands beside a cliff: perhaps only the first updates stop a larger "
-            "peak, and every smaller one as well.",
-            "B": "a finer grid looks at the same cliff more closely. What makes the cliff?",
-            "C": "A best rate at the edge of what can be trained is the sign for a warm-up.",
-        },
-    ),
-    hints=("When did the run at 1e-2 die: early or late?",),
-    solution="C",
-    explanation="Change what limits the rate, then search again. If warm-up does not help, clip.",
+    "Seed 0 lives at the best peak, whose larger neighbor is dead. How many of the fourteen seeds "
+    "0 to 13 live after 100 updates?",
+    _grade_survival,
+    hints=("How much do you know of a coin that you have seen land once?",),
+    solution=9,
+    explanation="Beside a dead neighbor a run is at the edge of what trains, and the seed decides. "
+    "Change what limits the rate, then search again. If warm-up does not help, clip.",
 )
 
 
@@ -100,6 +102,7 @@ harder_task = question(
 
 def _grade_percent(answer):
     percent = number(answer)
+    expect(percent < 100, "The loss would be below 0. Give the percent of the large rate's loss.")
     expect(percent <= 10, "It is lower, but by four percent: most of the gap was time.")
     expect(percent > 0, "With wrong labels that happens. Here the small rate is a little ahead.")
     return "It is ahead by four percent; most of its gap was time."

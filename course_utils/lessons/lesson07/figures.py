@@ -47,12 +47,12 @@ def range_tests(
     for (above, between, below), name in zip(axes.T, tests, strict=True):
         for test in tests[name]:
             above.plot(test.lr, test.smoothed, color=views.color(0), lw=1.2, alpha=0.7)
-        above.set(title=f"{name}: {len(tests[name])} tests", ylim=(0, 4))
+        above.set(title=f"{name.capitalize()}: {len(tests[name])} tests", ylim=(0, 4))
         views.sensitivity_curve(below, full[name], "test_accuracy", index=0)
         for i, (rule, rates) in enumerate(chosen[name].items()):
             look = {"marker": _MARKS[i % 3], "color": views.color(i + 1), "ls": "", "ms": 9}
             between.plot(rates, np.full(len(rates), -i), alpha=0.8, label=rule, **look)
-            below.plot(rates, accuracy_at(full[name], rates), **look)
+            below.plot(rates, accuracy_at(full[name], rates), zorder=9 - i, **look)
         between.set(
             yticks=[-i for i in range(len(chosen[name]))], ylim=(0.6 - len(chosen[name]), 0.4)
         )

@@ -229,16 +229,6 @@ def record_survival(path: str | PathLike[str]) -> None:
     save(path, found, command="make records NB=07", seconds=round(time.perf_counter() - start))
 
 
-def record_living(path: str | PathLike[str]) -> None:
-    """Train the chosen peak to the end from five seeds, without a warm-up and with."""
-    start, data = time.perf_counter(), cifar100(download=False, n_validation=5000)
-    found = {}
-    for name, warmup in BEGINNINGS.items():
-        found[name] = _grid(partial(run, data, warmup=warmup), (3e-3,), range(5))
-        found[name].meta.update(warmup=warmup, steps=STEPS, data=data.name)
-    save(path, found, command="make records NB=07", seconds=round(time.perf_counter() - start))
-
-
 def record(path: str | PathLike[str]) -> None:
     """Train everything in the log again (some ten minutes), on photographs that are there."""
     start, data = time.perf_counter(), cifar100(download=False, n_validation=5000)
