@@ -277,8 +277,13 @@ def test_without_cifar100_a_worker_says_so_and_fetches_nothing(
     address: str, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setenv("COURSE_CIFAR100", str(tmp_path / "nothing"))
-    monkeypatch.setattr(cifar_files, "_fetch", lambda *_: pytest.fail("it fetches"))
-    with pytest.raises(SystemExit, match="A worker fetches nothing. CIFAR-100 is not in"):
+    fetch = cifar_files._fetch
+
+    def refuse(root, download):
+        return pytest.fail("it fetches") if download else fetch(root, download)
+
+    monkeypatch.setattr(cifar_files, "_fetch", refuse)
+    with pytest.raises(SystemExit, match="A worker fetches nothing. CIFAR-100 cannot"):
         worker.main([address, "digits", "--task", "cifar100"])
     assert (
         states(optuna.load_study(study_name="digits", storage=address)) == [TrialState.WAITING] * 3
