@@ -29,8 +29,8 @@ which_point = question(
         "tenth",
         {
             "lowest": "at the lowest point the loss has stopped falling: the next rate undoes it.",
-            "steepest": "a good idea, and the slope of a noisy curve is noisier than the curve; "
-            "see the regrets.",
+            "steepest": "with Adam it is as good; with momentum it lies too near the cliff. See "
+            "the regrets.",
             "tenth": "A tenth of the rate with the lowest loss: far from the cliff, and easy to "
             "read.",
         },
@@ -41,21 +41,23 @@ which_point = question(
     "below it there is room on both sides.",
 )
 
+
+def _grade_survival(answer):
+    count = number(answer)
+    expect(count < 13, "One seed has lived. It does not say how often that happens.")
+    expect(count > 5, "It is not dead: more than half live.")
+    return "9 of 14: a peak that seed 0 calls safe stops 5 of the others."
+
+
 dead_neighbor = question(
     "dead_neighbor",
-    "The best peak has a dead neighbor. Next: take it (A), refine around it (B), or warm up (C)?",
-    grade_choice(
-        "C",
-        {
-            "A": "the best stands beside a cliff: perhaps only the first updates stop a larger "
-            "peak, and every smaller one as well.",
-            "B": "a finer grid looks at the same cliff more closely. What makes the cliff?",
-            "C": "A best rate at the edge of what can be trained is the sign for a warm-up.",
-        },
-    ),
-    hints=("When did the run at 1e-2 die: early or late?",),
-    solution="C",
-    explanation="Change what limits the rate, then search again. If warm-up does not help, clip.",
+    "Seed 0 lives at the best peak, whose larger neighbor is dead. How many of the fourteen seeds "
+    "0 to 13 live after 100 updates?",
+    _grade_survival,
+    hints=("How much do you know of a coin that you have seen land once?",),
+    solution=9,
+    explanation="Beside a dead neighbor a run is at the edge of what trains, and the seed decides. "
+    "Change what limits the rate, then search again. If warm-up does not help, clip.",
 )
 
 
@@ -86,29 +88,33 @@ harder_task = question(
         {
             "larger": "more to learn, larger steps? It is judged on new examples, after the same "
             "number of updates.",
-            "smaller": "By test loss it falls to a third. By training loss it moves far less.",
+            "smaller": "By test loss it falls to a third, in a flat basin. By training loss it "
+            "moves far less.",
             "equal": "by training loss, nearly. What does a fast run do after it has fitted?",
         },
     ),
     hints=("Where does overfitting begin sooner?",),
     solution="smaller",
-    explanation="At a fixed number of updates a smaller rate also ends the training earlier.",
+    explanation="Probably because, at a fixed number of updates, a smaller rate also ends the "
+    "training earlier.",
 )
+
+
+def _grade_percent(answer):
+    percent = number(answer)
+    expect(percent < 100, "The loss would be below 0. Give the percent of the large rate's loss.")
+    expect(percent <= 10, "It is lower, but by four percent: most of the gap was time.")
+    expect(percent > 0, "With wrong labels that happens. Here the small rate is a little ahead.")
+    return "It is ahead by four percent; most of its gap was time."
+
 
 equal_training_loss = question(
     "equal_training_loss",
-    "Right labels; 0.046 and 0.46, both stopped at the training loss 0.05. Whose test loss is "
-    "lower by more than 10 %: the 'small' rate's, the 'large' one's, or 'neither'?",
-    grade_choice(
-        "neither",
-        {
-            "small": "it is lower, but by four percent: most of the gap was time.",
-            "large": "with wrong labels that happens. Here the labels are right.",
-            "neither": "The small rate is ahead by four percent; most of its gap was time.",
-        },
-    ),
+    "Right labels; 0.046 and 0.46, both stopped at the training loss 0.05. By how many percent is "
+    "the test loss of 0.046 lower?",
+    _grade_percent,
     hints=("Lesson 1: at small rates the rate is a clock.", "Compare positions, not times."),
-    solution="neither",
+    solution=4,
     explanation="The gap between training and test loss grows along the road. A small rate has "
     "a smaller gap above all because it has not come as far.",
 )

@@ -42,7 +42,7 @@ def range_tests(
         1250
     """
     fig, axes = views.subplots(
-        3, 2, size=(12.5, 8.2), sharex=True, sharey="row", height_ratios=(3, 1.1, 3)
+        3, 2, size=(12.5, 8.2), sharex=True, sharey="row", height_ratios=(3, 0.8, 3)
     )
     for (above, between, below), name in zip(axes.T, tests, strict=True):
         for test in tests[name]:
@@ -52,13 +52,15 @@ def range_tests(
         for i, (rule, rates) in enumerate(chosen[name].items()):
             look = {"marker": _MARKS[i % 3], "color": views.color(i + 1), "ls": "", "ms": 9}
             between.plot(rates, np.full(len(rates), -i), alpha=0.8, label=rule, **look)
-            below.plot(rates, accuracy_at(full[name], rates), **look)
-        between.set(yticks=[-i for i in range(len(chosen[name]))], ylim=(-2.6, 0.6))
+            below.plot(rates, accuracy_at(full[name], rates), zorder=9 - i, **look)
+        between.set(
+            yticks=[-i for i in range(len(chosen[name]))], ylim=(0.6 - len(chosen[name]), 0.4)
+        )
         between.set_yticklabels(chosen[name])
         below.set(ylim=(0.7, 1.0), xlabel=views.RATE_LABEL, ylabel="")
         views.log_ticks(below.xaxis)
     axes[0, 0].set_ylabel("smoothed loss")
-    axes[2, 0].set_ylabel("test accuracy, whole runs")
+    axes[2, 0].set_ylabel("test accuracy, whole runs\n(band: range of six seeds)")
     views.suptitle(fig, title)
     return views.with_alt(fig, alt=alt)
 
@@ -92,44 +94,50 @@ def regrets(points: Mapping[str, Sequence[float]], title: str, *, alt: str) -> v
         else:
             ax.text(0.3, row, "refused: no test had a real fall", va="center", fontsize=11)
     ax.axvspan(-0.4, 1, color="0.92", zorder=0)
-    ax.set(xlabel="regret in points of test accuracy (bar: mean)", title=title)
+    ax.set(xlabel="regret in points of test accuracy (bar: mean; gray: up to 1 point)", title=title)
     ax.set(yticks=range(len(points)), ylim=(len(points) - 0.5, -0.5))
     ax.set_yticklabels(points)
     return views.with_alt(fig, alt=alt)
 
 
-def peaks(log: Mapping[str, Table], title: str, *, guess: float, alt: str) -> views.Picture:
-    """Draw held-out loss and accuracy of the job's runs against their peak.
+def peaks(
+    log: Mapping[str, Table], survival: Mapping[str, Table], title: str, *, guess: float, alt: str
+) -> views.Picture:
+    """Draw, against the peak, the loss of one seed and how many of all seeds are alive.
 
     Args:
-        log: line -> table of one seed with "validation_loss", "validation_accuracy", "updates".
+        log: line -> table of one seed with "validation_loss" and "updates".
+        survival: the same line -> table with "alive", 1 or 0.
         title: of the figure; guess: the loss of guessing; alt: what it shows.
 
     Example:
-        >>> names = ("validation_loss", "validation_accuracy", "updates")
-        >>> table = Table([0.1], [0], {name: [[0.5]] for name in names}, meta={"steps": 600})
-        >>> peaks({"line": table}, "Title", guess=4.6, alt="One point").width
+        >>> names = ("validation_loss", "alive", "updates")
+        >>> one = {"line": Table([0.1], [0], {n: [[1.0]] for n in names}, meta={"steps": 600})}
+        >>> peaks(one, one, "Title", guess=4.6, alt="One point").width
         1250
     """
     fig, (left, right) = views.subplots(1, 2, size=(12.5, 4.6))
     for i, (name, table) in enumerate(log.items()):
-        stopped = table.final("updates")[:, 0] < table.meta["steps"]
+        loss, color = table.final("validation_loss")[:, 0], views.color(i)
+        whole = table.final("updates")[:, 0] == table.meta["steps"]
         look = {"marker": "os"[i % 2], "ms": 8, **views.line_style(i)}
-        for ax, metric, factor in (
-            (left, "validation_loss", 1),
-            (right, "validation_accuracy", 100),
-        ):
-            values = factor * table.final(metric)[:, 0]
-            ax.plot(table.lrs, values, label=name, **look)
-            ax.plot(table.lrs[stopped], values[stopped], "x", color=views.VERMILLION, ms=13, mew=3)
+        left.plot(table.lrs[whole], loss[whole], label=name, **look)
+        left.plot(table.lrs[~whole], loss[~whole], "x", color=color, ms=13, mew=3)
+        alive = survival[name].final("alive").sum(axis=1)
+        right.plot(survival[name].lrs, alive, label=name, **look)
+        seeds = len(survival[name].seeds)
     left.axhline(guess, color="0.4", ls=":")
-    left.text(1e-4, guess - 0.035, "guessing", color="0.3", fontsize=11)
-    left.set(ylabel="held-out loss")
-    right.set(ylabel="held-out accuracy in percent", ylim=(0, None))
+    left.text(1e-4, guess - 0.04, "guessing (cross: stopped)", color="0.3", fontsize=11)
+    left.set(ylabel="held-out loss", title="Whole runs, seed 0")
+    right.set(ylabel=f"alive, of {seeds} seeds", ylim=(-0.5, seeds + 0.5))
+    right.set_title("After 100 updates")
     for ax in (left, right):
         ax.set(xscale="log", xlabel="peak of the learning rate")
-    right.plot([], [], "x", color=views.VERMILLION, ms=13, mew=3, label="stopped after 100 updates")
-    right.legend(loc="lower left")
+    views.log_ticks(left.xaxis)
+    peaks_of = survival[name].lrs
+    right.set_xticks(peaks_of, [f"{lr:g}" for lr in peaks_of])
+    right.minorticks_off()
+    left.legend(loc="lower left")
     views.suptitle(fig, title)
     return views.with_alt(fig, alt=alt)
 
@@ -172,7 +180,7 @@ def two_metrics(tables: Mapping[str, Table], title: str, *, alt: str) -> views.P
             best = table.best(metric)
             ax.plot(best.lr, best.value, "*", ms=19, color=views.color(i), mec=views.BLACK)
     axes[0].set(title="Training loss: what trains fastest")
-    axes[1].set(title="Test loss: what generalizes best", ylim=(3e-4, 5))
+    axes[1].set(title="Test loss: what is best on new images", ylim=(3e-3, 5))
     axes[0].legend(loc="lower left")
     if legend := axes[1].get_legend():
         legend.remove()
@@ -231,7 +239,7 @@ def decay_maps(maps: Mapping[str, tuple[Any, Any, Any]], title: str, *, alt: str
 
 
 def decay_map(ax: Axes, rates: Any, decays: Any, loss: Any, top: float = 1.2) -> Axes:
-    """Draw the mean validation loss over rate and weight decay; circles mark each column's best.
+    """Draw the mean validation loss over rate and weight decay; frames mark each column's best.
 
     Args:
         ax: where to draw.
@@ -254,10 +262,10 @@ def decay_map(ax: Axes, rates: Any, decays: Any, loss: Any, top: float = 1.2) ->
                 color="white" if dark else "black")  # fmt: skip
     best = loss.argmin(axis=0)
     good = [column for column, row in enumerate(best) if loss[row, column] < top]
-    ax.plot(good, best[good], "o", ms=25, mfc="none", mec=views.VERMILLION, mew=2)
+    ax.plot(good, best[good], "s", ms=29, mfc="none", mec=views.VERMILLION, mew=2)
     ax.set(xlabel="weight decay", ylabel=views.RATE_LABEL)
     ax.set_xticks(range(len(decays)), [f"{decay:g}" for decay in decays], fontsize=10)
     ax.set_yticks(range(len(rates)), [f"{rate:.2g}" for rate in rates])
     ax.grid(False)
-    ax.figure.colorbar(image, ax=ax, label="validation loss")
+    ax.figure.colorbar(image, ax=ax, label=f"validation loss (dot: {top:g} or more)")
     return ax

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -32,6 +33,39 @@ STOP_AT = 100
 
 class _Hopeless(Exception):
     """Raised inside a run that is stopped early."""
+
+
+def _schedule(peak: float, warmup: int, shape: str, steps: int) -> schedules.Schedule:
+    """A linear rise to the peak, and a straight line from there to 0, or none."""
+    length = steps - warmup
+    line = schedules.polynomial(peak, length, end_lr=0.0)
+    fall = {"line": line, "constant": schedules.constant(peak)}[shape]
+    return schedules.with_warmup(fall, warmup, start_factor=1 / warmup) if warmup else fall
+
+
+def _knows(loss: float, classes: int) -> bool:
+    """Whether a loss is clearly below that of guessing; NaN is not."""
+    return loss < 0.995 * math.log(classes)
+
+
+def begin(data: Data, peak: float, seed: int, *, warmup: int = 0) -> dict[str, float]:
+    """Train the first `STOP_AT` updates of a run: loss on 1000 held-out images, alive (1) or not.
+
+    >>> import tempfile
+    >>> from course_utils.experiments.datasets import synthetic_cifar100
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = synthetic_cifar100(folder, n_train=100, n_test=10)
+    ...     data = cifar100(folder, download=False, n_validation=20)
+    >>> begin(data, 1e-9, seed=0)["alive"]
+    0.0
+    """
+    model = SevenLayerCNN(seed=seed, width=0.25)
+    train(
+        model, data, optimizer="adam", schedule=_schedule(peak, warmup, "line", STEPS),
+        steps=STOP_AT, batch_size=BATCH_SIZE, seed=seed,
+    )  # fmt: skip
+    loss = float(evaluate(model, data.validation.take(slice(1000)))[0])
+    return {"validation_loss": loss, "alive": float(_knows(loss, data.classes))}
 
 
 def run(
@@ -71,26 +105,21 @@ def run(
         100
     """
     model = SevenLayerCNN(seed=seed, width=0.25)
-    fall = {
-        "line": lambda lr, n: schedules.polynomial(lr, n, end_lr=0.0),
-        "constant": lambda lr, n: schedules.constant(lr),
-    }[shape](peak, steps - warmup)
-    plan = schedules.with_warmup(fall, warmup, start_factor=1 / warmup) if warmup else fall
-    guess = math.log(data.classes)
     count, few = 0, data.validation.take(slice(1000))
 
     def watch(model: nn.Module) -> float:
         nonlocal count
         loss = float(evaluate(model, few)[0])
-        if count == 1 and not loss < 0.995 * guess:
+        if count == 1 and not _knows(loss, data.classes):
             raise _Hopeless(loss)
         count += 1
         return loss
 
     try:
         record = train(
-            model, data, optimizer="adam", schedule=plan, steps=steps, batch_size=BATCH_SIZE,
-            seed=seed, observers={"watch": watch}, observe_every=STOP_AT,
+            model, data, optimizer="adam", schedule=_schedule(peak, warmup, shape, steps),
+            steps=steps, batch_size=BATCH_SIZE, seed=seed, observers={"watch": watch},
+            observe_every=STOP_AT,
         )  # fmt: skip
     except _Hopeless as stopped:
         loss = stopped.args[0]
@@ -137,6 +166,7 @@ RUNS: dict[str, tuple[dict[str, Any], tuple[float, ...], tuple[int, ...]]] = {
     "line to 0": ({}, (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), (0,)),
     "warm-up, line to 0": ({"warmup": 60}, (1e-3, 3e-3, 6e-3, 1e-2), (0,)),
     "final, chosen": ({"warmup": 60, "judge": "test"}, (3e-3,), FRESH),
+    "final, chosen shape at 1e-3": ({"warmup": 60, "judge": "test"}, (1e-3,), FRESH),
     "final, default": ({"shape": "constant", "judge": "test"}, (1e-3,), FRESH),
 }
 """Entry of the log -> arguments of `run`, peaks, seeds."""
@@ -169,13 +199,34 @@ def tables(
         meta = settings | {"start": [round(one.start, 5) for one in found]}
         log[name] = Table(lrs, seeds, metrics, meta=meta)
     for name, (settings, peaks, seeds) in RUNS.items():
-        cells = [[trained(peak, seed, **settings) for seed in seeds] for peak in peaks]
-        metrics = {
-            part: np.array(rounded([[cell[part] for cell in row] for row in cells], 5), float)
-            for part in cells[0][0]
-        }
-        log[name] = Table(peaks, seeds, metrics, meta={"steps": STEPS} | settings)
+        log[name] = _grid(lambda *which, s=settings: trained(*which, **s), peaks, seeds)
+        log[name].meta.update({"steps": STEPS} | settings)
     return log
+
+
+def _grid(trained: Callable[..., dict[str, float]], peaks: Any, seeds: Any) -> Table:
+    """Train at all peaks from all seeds."""
+    cells = [[trained(peak, seed) for seed in seeds] for peak in peaks]
+    metrics = {
+        part: np.array(rounded([[cell[part] for cell in row] for row in cells], 5), float)
+        for part in cells[0][0]
+    }
+    return Table(peaks, seeds, metrics)
+
+
+BEGINNINGS = {"line to 0": 0, "warm-up, line to 0": 60}
+"""Entry of the record of survival -> updates of warm-up."""
+
+
+def record_survival(path: str | PathLike[str]) -> None:
+    """Begin three peaks from fourteen seeds, without a warm-up and with (some ten minutes)."""
+    start, data = time.perf_counter(), cifar100(download=False, n_validation=5000)
+    found = {}
+    for name, warmup in BEGINNINGS.items():
+        one = partial(begin, data, warmup=warmup)
+        found[name] = _grid(one, (3e-3, 6e-3, 1e-2), range(14))
+        found[name].meta.update(warmup=warmup, steps=STOP_AT, data=data.name)
+    save(path, found, command="make records NB=07", seconds=round(time.perf_counter() - start))
 
 
 def record(path: str | PathLike[str]) -> None:

@@ -11,6 +11,7 @@ import optuna
 from course_utils import validate
 from course_utils.experiments.datasets import Data, cifar100
 from course_utils.experiments.sweep import sweep
+from course_utils.lessons.lesson07 import job
 from course_utils.optimizers import GradientDescent
 
 RANGES = {"digits": (1e-3, 30.0), "cifar100": (1e-5, 1e-1)}
@@ -35,18 +36,14 @@ def digits_loss(lr: float, epochs: int = 3) -> float:
 
 
 def _cifar100_loss(lr: float, epochs: int, data: Data) -> float:
-    """Return the validation loss of lesson 6's network at a quarter of its width, one seed.
+    """Return the held-out loss of the job's plan with the peak `lr`, one seed.
 
-    Adam, one-cycle with the peak `lr`. In float32 on every machine, for a search that mixes
-    precisions compares them along with the rates.
+    In float32 on every machine, for a search that mixes precisions compares them along with the
+    rates.
     """
-    from course_utils.experiments.cifar100 import record_run  # it needs PyTorch
-    from course_utils.experiments.cifar_runs import Plan
-
-    held_out = len(data.validation)
-    plan = Plan("search", lr, 0, epochs, schedule="one-cycle", held_out=held_out, width=0.25)
-    result = record_run(plan, data)
-    return math.inf if result.diverged else result.final("validation_loss")
+    steps = epochs * (len(data.train) // job.BATCH_SIZE)
+    loss = job.run(data, lr, 0, warmup=steps // 10, steps=steps)["validation_loss"]
+    return loss if math.isfinite(loss) else math.inf
 
 
 def objective(task: str) -> Callable[[optuna.Trial], float]:

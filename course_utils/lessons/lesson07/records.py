@@ -178,6 +178,7 @@ def at_level(run: Sweep, metric: str, level: float = LEVEL) -> np.ndarray:
 
 RECORDS = {
     "07_job.json": job.record,
+    "07_survival.json": job.record_survival,
     "07_table.json": _table,
     "07_cases.json": _cases,
     "07_map.json": _map,

@@ -46,8 +46,19 @@ DECADES = [10.0**k for k in range(-4, 2)]
 
 
 WRONG = {
-    "which_point": {"lowest": "undoes", "steepest": "noisier", "last": "one of", 3: "one of"},
-    "dead_neighbor": {"A": "cliff", "B": "same cliff", "D": "one of"},
+    "which_point": {
+        "lowest": "undoes",
+        "steepest": "too near the cliff",
+        "last": "one of",
+        3: "one of",
+    },
+    "dead_neighbor": {
+        14: "One seed",
+        13: "One seed",
+        5: "more than half",
+        0: "more than half",
+        "C": "number",
+    },
     "survivors": {
         (8, 9): "Nothing is lost",
         (10, 11): "one result",
@@ -56,7 +67,13 @@ WRONG = {
         9: "pair",
     },
     "harder_task": {"larger": "new", "equal": "by training loss", "64": "one of"},
-    "equal_training_loss": {"small": "four percent", "large": "wrong labels", "equal": "one of"},
+    "equal_training_loss": {
+        20: "four percent",
+        10.5: "four percent",
+        0: "wrong labels",
+        -5: "wrong labels",
+        100: "below 0",
+    },
     "random_trials": {12: "grid", 34: "Round up", 6: "twelfth", 100: "miss"},
     "bill": {11: "entries", 6: "cost something", 8: "100 updates", 6.5: "stopped runs", 3: "count"},
     "trust": {

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from course_utils.experiments import range_test
 from course_utils.experiments.datasets import digits, synthetic_cifar100
+from course_utils.experiments.models import mlp
 from course_utils.experiments.sweep import sweep
 from course_utils.experiments.table import load
 from course_utils.lessons.lesson07 import job, records
@@ -76,6 +78,38 @@ def test_the_log_has_the_runs_of_the_plan_and_no_other():
         assert log[name].meta["data"] == "CIFAR-100, 5000 held out"
 
 
+def test_a_beginning_is_the_first_part_of_the_run(tmp_path):
+    """One that still guesses costs `run` 100 updates, and `begin` says the same of it."""
+    synthetic_cifar100(tmp_path, n_train=120, n_test=20)
+    data = job.cifar100(tmp_path, download=False, n_validation=40)
+    stopped = job.run(data, 1e-8, seed=3, warmup=60)
+    begun = job.begin(data, 1e-8, seed=3, warmup=60)
+    assert stopped["updates"] == 100 and begun["alive"] == 0
+    assert begun["validation_loss"] == stopped["validation_loss"]
+
+
+def test_survival_agrees_with_the_log_where_both_began_the_same_run():
+    log, found = (load(RESULTS / f"07_{name}.json") for name in ("job", "survival"))
+    for name, table in log.items():
+        for i, lr in enumerate(table.lrs if name in found else ()):
+            if lr in found[name].lrs:
+                alive = found[name].final("alive")[found[name].nearest(lr), 0]
+                assert alive == (table.final("updates")[i, 0] == job.STEPS)
+
+
+def test_the_range_test_of_the_notebook_is_the_library_s():
+    cells = json.loads((NOTEBOOKS / "07_choosing_a_learning_rate.ipynb").read_text())["cells"]
+    sources, names = ["".join(cell["source"]) for cell in cells], {"np": np}
+    for start in ("import copy", "def range_test"):
+        exec(next(source for source in sources if source.startswith(start)), names)
+    data, model = digits(n_train=800), mlp((64, 64, 10), seed=0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9)
+    lr, _, smoothed = names["range_test"](model, data, optimizer)
+    library = range_test.range_test(model, data, optimizer="momentum", seed=0)
+    np.testing.assert_array_equal(lr, library.lr)
+    np.testing.assert_allclose(smoothed, library.smoothed, rtol=1e-5)
+
+
 def test_the_rules_of_the_notebook_are_those_of_the_library():
     cells = json.loads((NOTEBOOKS / "07_choosing_a_learning_rate.ipynb").read_text())["cells"]
     sources = ["".join(cell["source"]) for cell in cells]
@@ -87,7 +121,7 @@ def test_the_rules_of_the_notebook_are_those_of_the_library():
         values = np.concatenate([np.linspace(3, 1, 40), np.linspace(1, 9, 20)])
         values += 0.2 * rng.standard_normal(60)
         test = range_test.RangeTest(np.geomspace(1e-5, 10, 60), values, values, 3.0, "")
-        for rule in ("minimum_over_ten", "steepest", "valley"):
+        for rule in ("minimum_over_ten", "steepest"):
             assert names["read"](test, names[rule]) == getattr(range_test, rule)(test)
     flat = range_test.RangeTest(test.lr, values, 3 + 0.01 * values, 3.0, "")
-    assert names["read"](flat, names["valley"]) is None
+    assert names["read"](flat, names["steepest"]) is None

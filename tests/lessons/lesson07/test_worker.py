@@ -24,7 +24,7 @@ from course_utils.experiments.evaluation import evaluate
 from course_utils.experiments.models import SevenLayerCNN
 from course_utils.experiments.training import train
 from course_utils.lessons.lesson07 import objectives, worker
-from course_utils.schedules import one_cycle
+from course_utils.schedules import polynomial, with_warmup
 
 ROOT = Path(__file__).parents[3]
 POSTGRESQL = os.environ.get("COURSE_POSTGRESQL")
@@ -277,8 +277,13 @@ def test_without_cifar100_a_worker_says_so_and_fetches_nothing(
     address: str, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setenv("COURSE_CIFAR100", str(tmp_path / "nothing"))
-    monkeypatch.setattr(cifar_files, "_fetch", lambda *_: pytest.fail("it fetches"))
-    with pytest.raises(SystemExit, match="A worker fetches nothing. CIFAR-100 is not in"):
+    fetch = cifar_files._fetch
+
+    def refuse(root, download):
+        return pytest.fail("it fetches") if download else fetch(root, download)
+
+    monkeypatch.setattr(cifar_files, "_fetch", refuse)
+    with pytest.raises(SystemExit, match="A worker fetches nothing. CIFAR-100 cannot"):
         worker.main([address, "digits", "--task", "cifar100"])
     assert (
         states(optuna.load_study(study_name="digits", storage=address)) == [TrialState.WAITING] * 3
@@ -288,8 +293,8 @@ def test_without_cifar100_a_worker_says_so_and_fetches_nothing(
 def test_with_cifar100_a_trial_is_one_training_at_a_quarter_of_the_width(
     tmp_path: Path, monkeypatch
 ) -> None:
-    datasets.synthetic_cifar100(tmp_path, n_train=400, n_test=100)
-    data = datasets.cifar100(tmp_path, n_validation=100)
+    datasets.synthetic_cifar100(tmp_path, n_train=640, n_test=100)
+    data = datasets.cifar100(tmp_path, n_validation=100)  # 540 images: 8 batches an epoch
     monkeypatch.setattr(objectives, "cifar100", lambda n_validation, download: data)
     study = optuna.create_study()
     study.set_user_attr("epochs", 2)
@@ -297,8 +302,9 @@ def test_with_cifar100_a_trial_is_one_training_at_a_quarter_of_the_width(
     study.optimize(objectives.objective("cifar100"), n_trials=1)
     model = SevenLayerCNN(seed=0, width=0.25)
     train(
-        model, data, optimizer="adam", schedule=one_cycle(1e-3, 4), steps=4, batch_size=128, seed=0
-    )  # 300 images: two batches of 128 in each of two epochs
+        model, data, optimizer="adam", steps=16, batch_size=64, seed=0,
+        schedule=with_warmup(polynomial(1e-3, 15, end_lr=0.0), 1, start_factor=1.0),
+    )  # fmt: skip
     assert study.best_value == pytest.approx(evaluate(model, data.validation)[0], rel=1e-5)
 
 
