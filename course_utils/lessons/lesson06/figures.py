@@ -84,7 +84,7 @@ def shares(
     if label is None:
         for x, s, (k, n) in zip(place, found, counts):
             look = {"textcoords": "offset points", "ha": "center", "fontsize": 11}
-            ax.annotate(f"{k}/{n}", (x, s.high), (0, 4), **look)
+            ax.annotate(f"{k}/{n}", (x, s.high), (0, 6), **look)
     ax.set(xscale="log", xlabel=views.RATE_LABEL, ylabel="share of seeds alive", ylim=(-0.04, 1.12))
     return ax
 
