@@ -41,6 +41,22 @@ def test_the_four_curves_of_article_004():
     return all(run.epochs >= 2 and len(run.metrics["test_accuracy"]) > 2 for run in found)
 
 
+@judges("004-C7")
+def test_the_accuracy_suffers_at_both_ends():
+    """After five epochs 1e-3 is best; 625e-5 as written lies above it, 6.25e-5 below; 0.1 is dead.
+
+    For each rate the seed that the record has first; the gaps are far larger than the seeds'.
+    """
+    lrs = (6.25e-5, 3e-4, 1e-3, 6.25e-3)
+    five = {lr: at(lr)[0].metrics["test_accuracy"][5] for lr in lrs}
+    best = max(five, key=five.get)
+    [high] = [run for run in FIRST if run.plan.lr == 0.1]
+    too_high = best < 0.1 and (high.metrics["dead"][-1] == 1).any()
+    suffers = {lr: five[lr] < five[best] - 0.1 for lr in (6.25e-5, 625e-5)}
+    assert best == 1e-3 and suffers[625e-5]  # it suffers there as well, but from too high a rate
+    return tuple(too_high and suffers[lr] and lr < best for lr in (625e-5, 6.25e-5))
+
+
 @judges("004-C8")
 def test_what_is_unstable_is_the_start():
     """Later the loss varies less than at 1e-3 in every run, living or dead."""

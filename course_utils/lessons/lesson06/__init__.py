@@ -6,6 +6,5 @@ EXERCISES = (
     "three_seeds",
     "diagnose",
     "choose_rate",
-    "choose",
 )
 """In the order of the notebook."""

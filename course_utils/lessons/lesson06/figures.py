@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from course_utils import validate, views
@@ -64,7 +65,7 @@ def shares(
         lrs: rates (R,).
         lives: (R, S), 1 where a run lives, 0 where it does not, NaN where there is none.
         label: for the legend; None writes "3/4" above each point instead.
-        index: of the color; also moves the points a little aside.
+        index: of the color; with a label also moves the points aside, four fit around a rate.
 
     Example:
         >>> shares(views.subplots()[1], [0.1], np.array([[1.0, 0.0]])).get_xlabel()
@@ -76,21 +77,20 @@ def shares(
     found = [share(k, n) for k, n in counts]
     mean = np.array([s.mean for s in found])
     reach = np.abs(np.array([[s.low for s in found], [s.high for s in found]]) - mean)
-    place = lrs * 1.04**index
-    look = views.line_style(index) | {"marker": "os^D"[index % 4], "capsize": 3}
-    if label is None:
-        look["ls"] = ""  # between the points nothing was measured
+    place = lrs if label is None else lrs * 1.06 ** (index - 1.5)
+    look = {"color": views.color(index), "marker": "os^D"[index % 4], "capsize": 3}
+    look["ls"] = ""  # between the points nothing was measured
     ax.errorbar(place, mean, reach, label=label, **look)
     if label is None:
         for x, s, (k, n) in zip(place, found, counts):
             look = {"textcoords": "offset points", "ha": "center", "fontsize": 11}
-            ax.annotate(f"{k}/{n}", (x, s.high), (0, 4), **look)
+            ax.annotate(f"{k}/{n}", (x, s.high), (0, 6), **look)
     ax.set(xscale="log", xlabel=views.RATE_LABEL, ylabel="share of seeds alive", ylim=(-0.04, 1.12))
     return ax
 
 
 def dead_layers(ax: Axes, result: Result) -> Axes:
-    """Draw the fraction of dead channels per layer (up) over the updates (right).
+    """Draw the fraction of dead channels per layer (up) over the updates (right), all dead in red.
 
     Args:
         ax: where to draw.
@@ -109,8 +109,9 @@ def dead_layers(ax: Axes, result: Result) -> Axes:
     dead, step = result.metrics["dead"].T, result.metrics["step"]
     half = (step[1] - step[0]) / 2
     extent = (step[0] - half, step[-1] + half, 0.5, len(dead) + 0.5)
+    colors = colormaps["cividis_r"].with_extremes(over=views.VERMILLION)
     image = ax.imshow(
-        dead, origin="lower", aspect="auto", cmap="cividis_r", vmin=0, vmax=1, extent=extent
+        dead, origin="lower", aspect="auto", cmap=colors, vmin=0, vmax=0.999, extent=extent
     )
     ax.set(xlabel=views.STEP_LABEL, ylabel="convolution")
     ax.set_yticks(range(1, len(dead) + 1))

@@ -32,7 +32,7 @@ STEPS, WARM_UP, BATCH, LAST = 120, 60, 128, 30
 RATES = (1e-2, 6.25e-3, 2e-2, 1e-1)
 ARMS = ("plain", "warm-up", "clipping", "normalization")
 CLIP = 0.1
-"""About the length of the first gradient: the arm with clipping shortens what is longer."""
+"""About two thirds of the first gradient's length: the arm with clipping shortens to this."""
 
 
 def images(n: int = 5000) -> Data:

@@ -235,7 +235,7 @@ capstone = question(
     hints=(
         "Begin with a factor of ten between the rates, from 1e-4 to 10: six runs.",
         "Or with task.range_test(), which costs 0.4 of a run: the minimum divided by ten is the "
-        "centre of a grid. Look whether the loss has really fallen.",
+        "center of a grid. Look whether the loss has really fallen.",
         "task(lr) returns NaN where the training diverged; NaN must not win.",
     ),
     solution=solve,

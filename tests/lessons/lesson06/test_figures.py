@@ -78,11 +78,14 @@ def test_shares_count_the_runs_that_there_are(ax):
     np.testing.assert_allclose(ends[1], [0, share(0, 4).high], atol=1e-12)
 
 
-def test_a_label_joins_the_points_and_moves_them_aside(ax):
-    figures.shares(ax, [1e-3, 1e-2], np.ones((2, 3)), "plain", index=1)
-    line = ax.lines[0]
-    assert line.get_linestyle() != "None" and not ax.texts
-    assert 1e-3 < line.get_xdata()[0] < 1.1e-3
+def test_a_label_moves_the_points_aside_and_joins_none(ax):
+    for index in range(4):
+        figures.shares(ax, [1e-3, 1e-2], np.ones((2, 3)), "plain", index)
+    points = [line for line in ax.lines if line.get_marker() in "os^D"]
+    assert [line.get_linestyle() for line in points] == ["None"] * 4 and not ax.texts
+    places = np.array([line.get_xdata() for line in points])
+    np.testing.assert_allclose(np.exp(np.log(places).mean(axis=0)), [1e-3, 1e-2])
+    assert (np.diff(places, axis=0) > 0).all()
 
 
 def test_losses_are_means_of_an_epoch_and_accuracies_come_at_its_end():
@@ -112,5 +115,7 @@ def test_dead_layers_are_drawn_from_the_first_layer_up(ax):
     figures.dead_layers(ax, run)
     np.testing.assert_array_equal(ax.images[0].get_array(), dead.T)
     assert list(ax.get_ylim()) == [0.5, 7.5]
+    shown = ax.images[0].to_rgba(np.array([0.0, 0.99, 1.0]))
+    assert shown[2, 0] > 0.8 > shown[1, 0]  # only a layer that is all dead is red
     with pytest.raises(ValueError, match="metric must be one of"):
         figures.dead_layers(ax, FAST)

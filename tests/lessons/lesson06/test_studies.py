@@ -110,9 +110,61 @@ def test_first_losses_at_the_border_and_when_they_die():
     runs = cifar_runs.select(cifar_runs.load(RESULTS / "06_dead.json"), lr=6.25e-3)
     leaps = [run.loss[1] for run in runs]
     assert len(runs) == 10 and 57 < min(leaps) < 58 and 170 < max(leaps) < 171
+    low = [r.loss[1] for r in cifar_runs.load(RESULTS / "06_dead.json") if r.plan.lr == 3e-3]
+    assert len(low) == 4 and 5 < min(low) < max(low) < 6
     [table] = load(RESULTS / "06_survival.json").values()
     since = table.final("dead_since")[table.nearest(6.25e-3)]
     assert sorted(since[np.isfinite(since)]) == [35, 40, 45, 75, 170, 180]
+    calmest, next_one = np.argsort(leaps)[:2]
+    assert np.isinf(since[runs[calmest].plan.seed]) and since[runs[next_one].plan.seed] == 180
+
+
+def test_in_three_runs_all_layers_came_back_for_a_while_and_none_learned():
+    back = []
+    for run in cifar_runs.load(RESULTS / "06_dead.json"):
+        lost = (run.metrics["dead"] == 1).any(axis=1)
+        if (lost[:-1] & ~lost[1:]).any():
+            back.append((run.plan.lr, run.plan.seed))
+            assert lost[-1] and run.loss[-30:].mean() > np.log(100) - 0.05
+    assert sorted(back) == [(6.25e-3, 6), (6.25e-3, 9), (1e-2, 3)]
+
+
+def test_cures_seed_by_seed():
+    arms = load(RESULTS / "06_arms.json")
+    learns = {arm: table.final("train_loss") < np.log(100) - 0.05 for arm, table in arms.items()}
+    low = arms["plain"].nearest(6.25e-3)
+    gained = learns["clipping"][low] & ~learns["plain"][low]
+    lost = learns["plain"][low] & ~learns["clipping"][low]
+    assert (gained.sum(), lost.sum()) == (5, 1)
+    table = arms["normalization"]
+    kept = 1 - np.max([table.final(f"dead_{i}")[table.nearest(2e-2)] for i in range(1, 8)], axis=0)
+    assert 0.6 < kept.mean() < 0.7 and 0.31 < kept.min() < 0.32 and 0.89 < kept.max() < 0.9
+
+
+def test_of_five_epochs_peak_and_gentle_start_count_together():
+    runs = cifar_runs.load(RESULTS / "06_schedules.json")
+    runs += cifar_runs.load(RESULTS / "06_article.json")
+
+    def five(width, schedule, lr, metric="test_accuracy"):
+        found = {
+            r.plan.seed: r.metrics[metric][5]
+            for r in runs
+            if (r.plan.width, r.plan.schedule, r.plan.lr) == (width, schedule, lr)
+        }
+        return np.array([found[seed] for seed in range(1 if width == 1 else 2)])
+
+    for width, points in ((1.0, [3.9]), (0.25, [2.4, 1.4])):
+        ahead = five(width, "one-cycle", 3e-3) - five(width, "constant", 1e-3)
+        np.testing.assert_allclose(100 * ahead, points, atol=0.05)
+        gap = five(width, "one-cycle", 3e-3, "test_loss") - five(
+            width, "constant", 1e-3, "test_loss"
+        )
+        assert (gap > -0.1).all() and (gap < -0.055).all()
+        behind = 100 * (five(width, "constant", 1e-3) - five(width, "cosine", 1e-3))
+        assert (behind > 2.95).all() and (behind < 4.15).all()
+    reached = [five(0.25, *arm).mean() for arm in (("cosine", 3e-3), ("one-cycle", 1e-3),
+                                                   ("one-cycle", 3e-3))]  # fmt: skip
+    np.testing.assert_allclose(reached, [0.23, 0.24, 0.28], atol=0.005)
 
 
 def test_a_cosine_from_three_times_the_peak_is_no_better():
