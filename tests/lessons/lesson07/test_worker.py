@@ -222,9 +222,7 @@ def test_an_error_ends_the_worker_and_its_trial_is_tried_four_times() -> None:
 
 
 def test_a_sampler_may_choose_the_points() -> None:
-    study = optuna.create_study(
-        sampler=optuna.samplers.QMCSampler(seed=0, warn_independent_sampling=False)
-    )
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for point in range(4):
         study.enqueue_trial({}, user_attrs={"point": point})
     worker.work(study, lambda trial: trial.suggest_float("lr", 1e-3, 30, log=True))
