@@ -38,6 +38,7 @@ BUSY = max(1.5, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
 ROUNDED = {
     "a53c81f7": "the edge of a basin: one validation image of 397, at one rate",
     "8a0c1e13": "the mean loss of eight noisy constant runs, in its last digit",
+    "5a050001": "a mean accuracy after first updates at 0.3, which throw the network far out",
     "9d300003": "a mean accuracy of four networks, in its last digit",
 }
 
@@ -163,7 +164,10 @@ def test_the_printed_numbers_are_the_stored_ones(lesson):
 
 def test_fifty_moves_of_a_slider(lesson):
     for index in explorers(lesson)[:1]:
-        measured, last_won = Hands(lesson, index).burst(50)
+        hands = Hands(lesson, index)
+        if not hands.sliders:
+            pytest.skip("its first explorer has menus only")
+        measured, last_won = hands.burst(50)
         note(f"{lesson.name} in the browser, explorer in cell {index}: {measured}")
         assert last_won, measured
     assert lesson.console == []
