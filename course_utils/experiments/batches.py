@@ -48,5 +48,13 @@ def with_ones(split: Split) -> np.ndarray:
     >>> with_ones(digits().test).shape
     (400, 65)
     """
-    flat = split.inputs().reshape(len(split), -1)
-    return np.concatenate([flat, np.ones((len(flat), 1), dtype=np.float32)], axis=1)
+    return append_ones(split.inputs().reshape(len(split), -1))
+
+
+def append_ones(x: np.ndarray) -> np.ndarray:
+    """Return inputs (..., D) with a last column of ones for the bias (..., D + 1).
+
+    >>> append_ones(np.zeros((2, 1), np.float32)).tolist()
+    [[0.0, 1.0], [0.0, 1.0]]
+    """
+    return np.concatenate([x, np.ones((*x.shape[:-1], 1), dtype=np.float32)], axis=-1)

@@ -14,7 +14,7 @@ How the numbers lie in memory (float32):
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -108,17 +108,25 @@ class Networks:
     def evaluate(
         self, params: np.ndarray, x: np.ndarray, labels: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean loss and accuracy (R, S) over all examples, a few rows at a time."""
-        layers = self.layers(params)
+        """Mean loss and accuracy (R, S) over all examples."""
         total, correct = np.zeros(self.shape), np.zeros(self.shape)
-        for first in range(0, len(x), _EVALUATION_ROWS):
-            rows = slice(first, first + _EVALUATION_ROWS)
-            _, z = self.outputs(layers, x[rows])
+        for rows, z in self._in_parts(params, x):
             correct += (z.argmax(axis=-1) == labels[rows]).sum(axis=-1)
             target = np.eye(self.sizes[-1], dtype=np.float32)[labels[rows]]
             loss, _ = self.loss(z, target)
             total += loss * len(target)
         return total / len(x), correct / len(x)
+
+    def logits(self, params: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """The outputs (R, S, N, C) for all examples x (N, inputs + 1)."""
+        return np.concatenate([z.copy() for _, z in self._in_parts(params, x)], axis=-2)
+
+    def _in_parts(self, params: np.ndarray, x: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """A few rows at a time: which, and their outputs, overwritten by the next."""
+        layers = self.layers(params)
+        for first in range(0, len(x), _EVALUATION_ROWS):
+            rows = slice(first, first + _EVALUATION_ROWS)
+            yield rows, self.outputs(layers, x[rows])[1]
 
     def _workspace(self, batch: int) -> _Workspace:
         if batch not in self.spaces:

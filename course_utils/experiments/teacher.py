@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from course_utils import validate
+from course_utils.experiments.batches import append_ones
 from course_utils.experiments.datasets import Data, Split
+from course_utils.experiments.networks import Networks
 
 INPUTS, HIDDEN, CLASSES = 20, 16, 10
 HELD_OUT = 2000
@@ -117,6 +119,19 @@ class Teacher:
             yield from zip(x[skip:], y[skip:])
             index, skip = index + 1, 0
 
+    def stream(
+        self, seeds: Iterable[int], batch_size: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield `batches` as `Networks` take them, with ones (S, B, 21) and one-hot (S, B, 10).
+
+        >>> x, target = next(Teacher().stream([0, 1], 8))
+        >>> x.shape, target.shape
+        ((2, 8, 21), (2, 8, 10))
+        """
+        one_hot = np.eye(CLASSES, dtype=np.float32)
+        for x, y in self.batches(seeds, batch_size):
+            yield append_ones(x), one_hot[y]
+
     def data(self, n: int, seed: int = 0) -> Data:
         """Return n training examples of a stream, and 2000 for validation and for the test each.
 
@@ -159,6 +174,13 @@ class Teacher:
         answer = z.argmax(axis=-1)[..., np.newaxis]
         right = np.take_along_axis(np.broadcast_to(p, z.shape), answer, axis=-1)
         return -(p * log_q).sum(axis=-1).mean(axis=-1) - _entropy(p), right[..., 0].mean(axis=-1)
+
+    def evaluate(
+        self, networks: Networks, params: np.ndarray, part: str = "test"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the `score` of networks with these parameters: loss and accuracy, (R, S) each."""
+        x, _ = self.held_out[validate.one_of("part", part, self.held_out)]
+        return self.score(networks.logits(params, append_ones(x)), part)
 
     @property
     def best_accuracy(self) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from course_utils.averages import Share
-from course_utils.experiments.batches import Batches
+from course_utils.experiments.batches import Batches, with_ones
 from course_utils.experiments.datasets import Data, digits, teacher
 from course_utils.experiments.networks import Networks
 from course_utils.experiments.teacher import Teacher
@@ -59,23 +59,20 @@ class Task:
         return 64 if isinstance(self.source, Data) else 20, self.hidden, 10
 
     def batches(self, seeds: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield inputs with their ones (S, B, D + 1) and one-hot targets (S, B, C), without end."""
+        """Return an endless iterator: inputs with ones (S, B, D + 1), one-hot targets (S, B, C)."""
         if isinstance(self.source, Data):
-            yield from Batches(self.source, self.batch_size).of_seeds(seeds)
-        one_hot = np.eye(10, dtype=np.float32)
-        for x, y in self.source.batches(seeds, self.batch_size):
-            yield _with_ones(x), one_hot[y]
+            return Batches(self.source, self.batch_size).of_seeds(seeds)
+        return self.source.stream(seeds, self.batch_size)
 
     def scores(self, networks: Networks, params: np.ndarray) -> Scores:
         """Return loss and accuracy on validation and test data."""
         found = {}
         for part in PARTS:
             if isinstance(self.source, Data):
-                parts = Batches(self.source, self.batch_size).parts
-                loss, accuracy = networks.evaluate(params, *parts[part])
+                split = self.source.splits[part]
+                loss, accuracy = networks.evaluate(params, with_ones(split), split.y)
             else:
-                x, _ = self.source.held_out[part]
-                loss, accuracy = self.source.score(_logits(networks, params, x), part)
+                loss, accuracy = self.source.evaluate(networks, params, part)
             found |= {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
         return found
 
@@ -147,13 +144,3 @@ def train(
                 for name, weights in measured.items():
                     found[name][n] = task.scores(networks, weights)
     return found
-
-
-def _with_ones(x: np.ndarray) -> np.ndarray:
-    return np.concatenate([x, np.ones((*x.shape[:-1], 1), dtype=np.float32)], axis=-1)
-
-
-def _logits(networks: Networks, params: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The outputs (R, S, N, C), a few rows at a time."""
-    layers, parts = networks.layers(params), np.split(_with_ones(x), len(x) // 200)
-    return np.concatenate([networks.outputs(layers, part)[1].copy() for part in parts], axis=-2)

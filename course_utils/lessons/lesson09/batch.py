@@ -17,7 +17,6 @@ from course_utils.lessons.lesson09.training import (
     networks,
     result,
     score,
-    stream,
     train,
 )
 from course_utils.optimizers import Adam, GradientDescent
@@ -40,7 +39,7 @@ def study(
     optimizer, task = RULES[validate.one_of("rule", rule, RULES)], Teacher()
     data = digits().with_label_noise(0.2)  # the test is clean
     if on == "teacher":
-        nets, batches = networks(len(lrs), seeds, (20, 64, 10)), stream(task, seeds, batch_size)
+        nets, batches = networks(len(lrs), seeds, (20, 64, 10)), task.stream(seeds, batch_size)
     else:
         nets = networks(len(lrs), seeds, (64, 32, 10))
         batches = Batches(data, batch_size).of_seeds(seeds)

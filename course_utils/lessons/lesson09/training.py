@@ -18,7 +18,6 @@ from course_utils.experiments.teacher import Teacher
 from course_utils.optimizers import Optimizer
 
 Batch = tuple[np.ndarray, np.ndarray]
-PART = 200  # examples per forward pass: what is computed stays in the CPU's cache
 
 
 def networks(rates: int, seeds: Sequence[int], sizes: Sequence[int]) -> Networks:
@@ -55,7 +54,7 @@ def train(
         >>> params = nets.initial()
         >>> from course_utils.optimizers import Adam
         >>> rates = np.tile([0.0, 0.01], (5, 1))
-        >>> after = train(nets, params, stream(task, [0], 8), rates, Adam())
+        >>> after = train(nets, params, task.stream([0], 8), rates, Adam())
         >>> (after == params).all(axis=1).tolist()
         [True, False]
     """
@@ -89,18 +88,6 @@ def to_zero(lrs: Sequence[float], steps: int) -> np.ndarray:
     return (1 - np.arange(steps) / steps)[:, np.newaxis] * constant(lrs, steps)
 
 
-def stream(task: Teacher, seeds: Sequence[int], batch_size: int) -> Iterator[Batch]:
-    """Yield batches that never repeat, as `train` takes them.
-
-    >>> x, target = next(stream(Teacher(), [0, 1], 8))
-    >>> x.shape, target.shape
-    ((2, 8, 21), (2, 8, 10))
-    """
-    one_hot = np.eye(10, dtype=np.float32)
-    for x, y in task.batches(seeds, batch_size):
-        yield np.concatenate([x, np.ones((*x.shape[:2], 1), np.float32)], axis=2), one_hot[y]
-
-
 def again(x: np.ndarray, y: np.ndarray, seeds: Sequence[int], batch_size: int) -> Iterator[Batch]:
     """Yield batches from the few examples of each seed, x (S, n, D + 1) and y (S, n), for ever.
 
@@ -123,13 +110,8 @@ def score(nets: Networks, params: np.ndarray, task: Teacher) -> dict[str, np.nda
     >>> score(nets, nets.initial(), Teacher())["test_accuracy"].shape
     (1, 2)
     """
-    x, _ = task.held_out["test"]
-    x = np.concatenate([x, np.ones((len(x), 1), np.float32)], axis=1)
-    layers, parts = nets.layers(params), []
     with np.errstate(all="ignore"):
-        for first in range(0, len(x), PART):
-            parts.append(nets.outputs(layers, x[first : first + PART])[1].copy())
-        loss, accuracy = task.score(np.concatenate(parts, axis=2))
+        loss, accuracy = task.evaluate(nets, params)
     return {"test_loss": loss, "test_accuracy": accuracy}
 
 

@@ -16,7 +16,6 @@ from course_utils.lessons.lesson09.training import (
     networks,
     result,
     score,
-    stream,
     train,
 )
 from course_utils.optimizers import Adam, GradientDescent
@@ -104,7 +103,7 @@ def study(
         params, factors = apply_mup(nets, params, rule)
     optimizer = {"SGD": GradientDescent(), "Adam": Adam()}[validate.one_of("rule", rule, RULES)]
     task = Teacher()
-    batches = stream(task, seeds, batch_size)
+    batches = task.stream(seeds, batch_size)
     first = score(nets, params, task)["test_loss"]
     params = train(nets, params, batches, constant(lrs, steps), optimizer, factors)
     return result(lrs, seeds, score(nets, params, task), first, {

@@ -27,7 +27,7 @@ def test_a_run_is_that_of_torch_with_parameter_groups(rule: Optimizer, theirs) -
     nets, teacher, lrs = training.networks(2, [3, 4], SIZES), Teacher(), [0.02, 0.05]
     start, rates = nets.initial(), training.to_zero(lrs, 30)
     factors = task.one_rate_a_layer(nets, FACTORS)
-    batches = training.stream(teacher, [3, 4], 8)
+    batches = teacher.stream([3, 4], 8)
     ours = nets.layers(training.train(nets, start, batches, rates, rule, factors))
     layers = torch_layers(nets, start, 1, 0)
     groups = theirs([{"params": [layer]} for layer in layers])
@@ -46,9 +46,7 @@ def test_the_weights_it_starts_from_stay_and_a_rule_starts_afresh() -> None:
     nets, rule = training.networks(1, [0], (20, 8, 10)), Adam()
     start = nets.initial()
     runs = [
-        training.train(
-            nets, start, training.stream(Teacher(), [0], 4), training.constant([0.01], 5), rule
-        )
+        training.train(nets, start, Teacher().stream([0], 4), training.constant([0.01], 5), rule)
         for _ in range(2)
     ]
     assert (runs[0] == runs[1]).all() and (start == nets.initial()).all()
