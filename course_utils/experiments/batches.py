@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -31,14 +32,21 @@ class Batches:
         if self.batch_size == n:  # every network sees everything: one copy serves all seeds
             while True:
                 yield self.inputs[None], self.targets[None]
-        epoch = 0
-        while True:
-            order = [sampling.epoch_batches(n, self.batch_size, epoch, seed) for seed in seeds]
-            # (updates, S, B); `take` refuses int64 where pointers have 32 bits, as in a browser
-            order = np.stack(order, axis=1, dtype=np.intp)
-            for rows in order:  # batch by batch: what was just gathered is still in the cache
-                yield self.inputs.take(rows, axis=0), self.targets.take(rows, axis=0)
-            epoch += 1
+        for rows in orders(n, self.batch_size, seeds):
+            # batch by batch: what was just gathered is still in the cache
+            yield self.inputs.take(rows, axis=0), self.targets.take(rows, axis=0)
+
+
+def orders(n: int, batch_size: int, seeds: Sequence[int]) -> Iterator[np.ndarray]:
+    """Yield which of n examples each seed sees (S, B), one per update, epoch after epoch.
+
+    >>> next(orders(10, 4, seeds=[0, 1])).shape
+    (2, 4)
+    """
+    for epoch in itertools.count():
+        order = [sampling.epoch_batches(n, batch_size, epoch, seed) for seed in seeds]
+        # (updates, S, B); `take` refuses int64 where pointers have 32 bits, as in a browser
+        yield from np.stack(order, axis=1, dtype=np.intp)
 
 
 def with_ones(split: Split) -> np.ndarray:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from course_utils import sampling, validate
-from course_utils.experiments.batches import with_ones
+from course_utils import validate
+from course_utils.experiments.batches import orders, with_ones
 from course_utils.experiments.datasets import Split
 from course_utils.experiments.files import rounded
 from course_utils.experiments.networks import Networks
@@ -95,12 +95,9 @@ def again(x: np.ndarray, y: np.ndarray, seeds: Sequence[int], batch_size: int) -
     >>> [part.shape for part in next(again(x, y, [0, 1], 10))]
     [(2, 10, 65), (2, 10, 10)]
     """
-    one_hot, row, epoch = np.eye(10, dtype=np.float32), np.arange(len(x))[:, np.newaxis], 0
-    while True:
-        orders = [sampling.epoch_batches(x.shape[1], batch_size, epoch, s) for s in seeds]
-        for chosen in np.stack(orders, axis=1, dtype=np.intp):
-            yield x[row, chosen], one_hot[y[row, chosen]]
-        epoch += 1
+    one_hot, row = np.eye(10, dtype=np.float32), np.arange(len(x))[:, np.newaxis]
+    for chosen in orders(x.shape[1], batch_size, seeds):
+        yield x[row, chosen], one_hot[y[row, chosen]]
 
 
 def score(nets: Networks, params: np.ndarray, task: Teacher) -> dict[str, np.ndarray]:
