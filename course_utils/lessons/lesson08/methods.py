@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 
 import numpy as np
@@ -20,7 +21,7 @@ from course_utils.experiments.files import rounded
 from course_utils.experiments.intervals import Estimate, estimate
 from course_utils.experiments.table import Table, load, save
 from course_utils.lessons.lesson08.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
-from course_utils.lessons.lesson08.training import Scores, Task, train
+from course_utils.lessons.lesson08.training import Found, Scores, Task, train
 from course_utils.optimizers import AdamW, Optimizer
 from course_utils.schedules import Schedule, constant, cosine, warmup_stable_decay
 
@@ -92,9 +93,7 @@ class Method:
             return None if beta is None else ScheduleFreeSGD(beta)
         return AdamW() if beta is None else ScheduleFreeAdamW(beta)
 
-    def measure(
-        self, task: Task, family: str, lrs: Sequence[float], seeds: Iterable[int]
-    ) -> dict[str, dict[int, Scores]]:
+    def measure(self, task: Task, family: str, lrs: Sequence[float], seeds: Iterable[int]) -> Found:
         """Return {name: {length: scores (R, S)}}, of this method and of its averages."""
         plan, lengths = PLANS[self.plan], task.lengths
         shapes = {h: [plan(lr, h, task.steps) for lr in lrs] for h in lengths}
@@ -144,10 +143,11 @@ def record_task(task: Task, family: str = "SGD", seeds: Iterable[int] = REPORT) 
     """
     seeds, lrs, made = list(seeds), RATES[family], {}
     for method in METHODS[family]:
-        tried = _grouped(method, task, family, lrs, CHOOSE)
+        tried = _grouped(partial(method.measure, task, family, lrs), CHOOSE)
         chosen = {n: {m: choose(found, m) for m in METRICS} for n, found in tried.items()}
         rows = sorted({row for by in chosen.values() for c in by.values() for row in c.values()})
-        reported = _grouped(method, task, family, [lrs[row] for row in rows], seeds)
+        winners = [lrs[row] for row in rows]
+        reported = _grouped(partial(method.measure, task, family, winners), seeds)
         for name, found in reported.items():
             mine = sorted({row for by in chosen[name].values() for row in by.values()})
             keep = [rows.index(row) for row in mine]
@@ -173,12 +173,10 @@ def record_task(task: Task, family: str = "SGD", seeds: Iterable[int] = REPORT) 
     return made
 
 
-def _grouped(
-    method: Method, task: Task, family: str, lrs: Sequence[float], seeds: Iterable[int]
-) -> dict[str, dict[int, Scores]]:
-    """`method.measure`, eight seeds at a time, which keeps what is computed in the CPU's cache."""
+def _grouped(measure: Callable[[Sequence[int]], Found], seeds: Iterable[int]) -> Found:
+    """What is found eight seeds at a time, which keeps what is computed in the CPU's cache."""
     seeds = list(seeds)
-    parts = [method.measure(task, family, lrs, seeds[i : i + 8]) for i in range(0, len(seeds), 8)]
+    parts = [measure(seeds[i : i + 8]) for i in range(0, len(seeds), 8)]
     return {
         name: {
             h: {key: np.hstack([part[name][h][key] for part in parts]) for key in scores}
@@ -280,14 +278,8 @@ def record_starts(path: str | PathLike[str], tasks: Sequence[Task], seeds: range
         for percent in range(0, 101, 10):
             S = h * percent // 100
             plans = [warmup_stable_decay(lr, 0, S, h - S) for lr in lrs]
-            groups = [seeds[i : i + 8] for i in range(0, len(seeds), 8)]
-            runs = [train(task, plans, group, at=[h])["last"][h] for group in groups]
-            cells = {
-                f"test_{m}": np.array(
-                    rounded(np.hstack([run[f"test_{m}"] for run in runs]), 4), float
-                )
-                for m in METRICS
-            }
+            run = _grouped(partial(train, task, plans, at=[h]), seeds)["last"][h]
+            cells = {f"test_{m}": np.array(rounded(run[f"test_{m}"], 4), float) for m in METRICS}
             meta = {"updates": h, "start": S, "hidden": task.hidden}
             made[f"{task.name}: {percent} %"] = Table(lrs, seeds, cells, None, meta)
     save(path, made, command=COMMAND, seconds=round(time.process_time() - start))

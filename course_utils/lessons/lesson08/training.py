@@ -23,6 +23,8 @@ from course_utils.schedules import Schedule
 PARTS = ("validation", "test")
 Scores = dict[str, np.ndarray]
 """From "validation_loss" and the like to shape (R, S)."""
+Found = dict[str, dict[int, Scores]]
+"""From the name of an average or method, and the updates, to its scores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +101,7 @@ def train(
     optimizer: Optimizer | None = None,
     averages: Mapping[str, Share] | None = None,
     at: Iterable[int] | None = None,
-) -> dict[str, dict[int, Scores]]:
+) -> Found:
     """Train R schedules from S seeds; measure the last weights, and averages of all weights so far.
 
     Args:
@@ -132,7 +134,7 @@ def train(
     rule.reset()
     w, batch = networks.initial(), task.batches(seeds)
     means = {name: np.zeros_like(w) for name in averages}
-    found: dict[str, dict[int, Scores]] = {name: {} for name in ("last", *averages)}
+    found: Found = {name: {} for name in ("last", *averages)}
     with np.errstate(all="ignore"):  # to diverge is a result
         for n in range(1, max(at) + 1):
             _, gradient = networks.loss_and_gradient(w, *next(batch))
