@@ -21,7 +21,7 @@ from course_utils.experiments.files import rounded
 from course_utils.experiments.intervals import Estimate, estimate
 from course_utils.experiments.table import Table, load, save
 from course_utils.lessons.lesson08.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
-from course_utils.lessons.lesson08.training import Found, Scores, Task, train
+from course_utils.lessons.lesson08.training import Found, Scores, Task, thirds, train
 from course_utils.optimizers import AdamW, Optimizer
 from course_utils.schedules import Schedule, constant, cosine, warmup_stable_decay
 
@@ -258,13 +258,9 @@ def studies(path: str | PathLike[str]) -> dict[str, Study]:
         task, method = name.split(": ")
         grouped.setdefault(task, {})[method] = table
     return {
-        task: Study(found, _lengths(next(iter(found.values())).meta["steps"]))
+        task: Study(found, thirds(next(iter(found.values())).meta["steps"]))
         for task, found in grouped.items()
     }
-
-
-def _lengths(steps: int) -> tuple[int, ...]:
-    return steps // 3, 2 * steps // 3, steps
 
 
 def record_starts(path: str | PathLike[str], tasks: Sequence[Task], seeds: range) -> None:

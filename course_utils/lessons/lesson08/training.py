@@ -53,7 +53,7 @@ class Task:
     @property
     def lengths(self) -> tuple[int, int, int]:
         """A third of T, two thirds, and T."""
-        return self.steps // 3, 2 * self.steps // 3, self.steps
+        return thirds(self.steps)
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -77,6 +77,15 @@ class Task:
                 loss, accuracy = self.source.evaluate(networks, params, part)
             found |= {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
         return found
+
+
+def thirds(steps: int) -> tuple[int, int, int]:
+    """Return the three lengths at which a run of T updates is measured.
+
+    >>> thirds(1000)
+    (333, 666, 1000)
+    """
+    return steps // 3, 2 * steps // 3, steps
 
 
 def _wrong_digits(noise: float, split: int) -> Data:
