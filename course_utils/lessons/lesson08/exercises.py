@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from course_utils.course.exercises import (
-    Incorrect,
     Lesson,
     call,
     expect,
@@ -210,8 +209,7 @@ def _grade_average(answer):
         def is_like(values, got=got):
             return got.shape == np.shape(values) and np.allclose(got, values, rtol=0, atol=1e-9)
 
-        if got.shape == (12, 3):
-            raise Incorrect("return the average after the last weights only, shape (3,).")
+        expect(got.shape != (12, 3), "return the average after the last weights only, shape (3,).")
         expect(got.shape == (3,), f"return one set of weights, shape (3,), got {got.shape}.")
         if power:
             expect(not is_like(path.mean(axis=0)), "that is the plain mean: where is the power?")

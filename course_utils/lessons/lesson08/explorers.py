@@ -85,7 +85,7 @@ def cool_down() -> Explorer:
             "start": choice_slider(STARTS, 800, "cool-down begins at"),
             "lr": choice_slider(PEAKS, 0.12, RATE),
         },
-        lambda start, lr: _compute(lr, start),
+        _compute,
         _draw,
         figure,
         artists,
