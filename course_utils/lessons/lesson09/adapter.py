@@ -10,8 +10,16 @@ from course_utils import validate
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.networks import Networks
 from course_utils.experiments.table import Table
-from course_utils.lessons.lesson09.task import few, optimizer, pretrained, target
-from course_utils.lessons.lesson09.training import again, evaluate, networks, result, to_zero, train
+from course_utils.lessons.lesson09.task import few, pretrained, target
+from course_utils.lessons.lesson09.training import (
+    again,
+    evaluate,
+    networks,
+    optimizer,
+    result,
+    to_zero,
+    train,
+)
 
 SIZES = (64, 64, 64, 10)
 ANGLE, PER_CLASS, STEPS, PRETRAINED_AT = 60, 30, 300, 2.0**-6

@@ -13,8 +13,15 @@ from course_utils.experiments.batches import Batches, with_ones
 from course_utils.experiments.datasets import Split, digits
 from course_utils.experiments.networks import Networks
 from course_utils.experiments.table import Table
-from course_utils.lessons.lesson09.training import again, evaluate, networks, result, to_zero, train
-from course_utils.optimizers import Adam, GradientDescent
+from course_utils.lessons.lesson09.training import (
+    again,
+    evaluate,
+    networks,
+    optimizer,
+    result,
+    to_zero,
+    train,
+)
 
 SIZES = (64, 32, 32, 10)
 PRETRAINED_AT = {"SGD": 0.5, "Adam": 0.02}
@@ -88,16 +95,6 @@ def pretrained(
     return train(nets, nets.initial(), batches, to_zero([lr], 500), optimizer(rule))
 
 
-def optimizer(rule: str) -> GradientDescent | Adam:
-    """Return the rule of a name, "SGD" or "Adam".
-
-    >>> optimizer("Adam").name
-    'Adam'
-    """
-    rules = {"SGD": GradientDescent(), "Adam": Adam()}
-    return rules[validate.one_of("rule", rule, rules)]
-
-
 def fine_tuned(
     rule: str, start: np.ndarray, change: float | str, lrs: Sequence[float], seeds: Sequence[int],
     arm: str = "all layers", steps: int = 300,
@@ -113,9 +110,8 @@ def fine_tuned(
     """
     nets = networks(len(lrs), seeds, SIZES)
     new_train, new_test = target(change)
-    params, factors = np.tile(start, (len(lrs), 1)), np.ones((len(lrs) * len(seeds), 1), "f4")
-    if arm != "all layers":
-        factors = one_rate_a_layer(nets, ARMS[validate.one_of("arm", arm, ARMS)])
+    params, layers = np.tile(start, (len(lrs), 1)), ARMS[validate.one_of("arm", arm, ARMS)]
+    factors = 1.0 if all(layers) else one_rate_a_layer(nets, layers)
     before = evaluate(nets, params, new_test, "new")
     batches = again(*few(new_train, 10, seeds), seeds, BATCH)
     params = train(nets, params, batches, to_zero(lrs, steps), optimizer(rule), factors)
@@ -134,7 +130,7 @@ def one_rate_a_layer(nets: Networks, factors: Sequence[float]) -> np.ndarray:
     >>> one_rate_a_layer(nets, (0, 1)).sum()
     np.float32(330.0)
     """
-    per_weight = np.ones((nets.shape[0] * nets.shape[1], nets.gradient.shape[1]), "f4")
+    per_weight = np.ones_like(nets.gradient)
     for layer, factor in zip(nets.layers(per_weight), factors, strict=True):
         layer[:] = factor
     return per_weight

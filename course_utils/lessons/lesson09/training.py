@@ -15,7 +15,7 @@ from course_utils.experiments.networks import Networks
 from course_utils.experiments.sweep import forget_traces
 from course_utils.experiments.table import Table
 from course_utils.experiments.teacher import Teacher
-from course_utils.optimizers import Optimizer
+from course_utils.optimizers import Adam, GradientDescent, Optimizer
 
 Batch = tuple[np.ndarray, np.ndarray]
 
@@ -27,6 +27,16 @@ def networks(rates: int, seeds: Sequence[int], sizes: Sequence[int]) -> Networks
     (3, 2)
     """
     return Networks(rates, list(seeds), tuple(sizes), "relu", "cross_entropy", l2=0.0)
+
+
+def optimizer(rule: str) -> GradientDescent | Adam:
+    """Return the rule of a name, "SGD" or "Adam".
+
+    >>> optimizer("Adam").name
+    'Adam'
+    """
+    rules = {"SGD": GradientDescent(), "Adam": Adam()}
+    return rules[validate.one_of("rule", rule, rules)]
 
 
 def train(

@@ -14,11 +14,11 @@ from course_utils.experiments.teacher import Teacher
 from course_utils.lessons.lesson09.training import (
     constant,
     networks,
+    optimizer,
     result,
     score,
     train,
 )
-from course_utils.optimizers import Adam, GradientDescent
 
 BASE = 64
 """The width at which µP is what PyTorch does anyway."""
@@ -101,12 +101,11 @@ def study(
     params, factors = nets.initial(), 1.0
     if mup:
         params, factors = apply_mup(nets, params, rule)
-    optimizer = {"SGD": GradientDescent(), "Adam": Adam()}[validate.one_of("rule", rule, RULES)]
-    task = Teacher()
+    descent, task = optimizer(rule), Teacher()
     batches = task.stream(seeds, batch_size)
     first = score(nets, params, task)["test_loss"]
-    params = train(nets, params, batches, constant(lrs, steps), optimizer, factors)
+    params = train(nets, params, batches, constant(lrs, steps), descent, factors)
     return result(lrs, seeds, score(nets, params, task), first, {
-        "data": task.name, "sizes": [20, width, width, 10], "optimizer": optimizer.name,
+        "data": task.name, "sizes": [20, width, width, 10], "optimizer": descent.name,
         "parametrization": "µP" if mup else "standard", "steps": steps, "batch_size": batch_size,
     })  # fmt: skip
