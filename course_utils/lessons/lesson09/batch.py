@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
+from functools import partial
 
 from course_utils import validate
 from course_utils.experiments.batches import Batches
@@ -36,23 +35,20 @@ def study(
     (2, 1)
     """
     validate.one_of("on", on, TASKS)
-    optimizer, task = RULES[validate.one_of("rule", rule, RULES)], Teacher()
-    data = digits().with_label_noise(0.2)  # the test is clean
+    optimizer = RULES[validate.one_of("rule", rule, RULES)]
     if on == "teacher":
-        nets, batches = networks(len(lrs), seeds, (20, 64, 10)), task.stream(seeds, batch_size)
+        source = Teacher()
+        nets, batches = networks(len(lrs), seeds, (20, 64, 10)), source.stream(seeds, batch_size)
+        measure = partial(score, nets, task=source)
     else:
+        source = digits().with_label_noise(0.2)  # the test is clean
         nets = networks(len(lrs), seeds, (64, 32, 10))
-        batches = Batches(data, batch_size).of_seeds(seeds)
-
-    def measure(params: np.ndarray) -> dict[str, np.ndarray]:
-        if on == "teacher":
-            return score(nets, params, task)
-        return evaluate(nets, params, data.test, "test")
-
+        batches = Batches(source, batch_size).of_seeds(seeds)
+        measure = partial(evaluate, nets, split=source.test, name="test")
     params = nets.initial()
     first = measure(params)["test_loss"]
     params = train(nets, params, batches, constant(lrs, steps), optimizer)
     return result(lrs, seeds, measure(params), first, {
-        "data": task.name if on == "teacher" else data.name, "sizes": list(nets.sizes),
+        "data": source.name, "sizes": list(nets.sizes),
         "optimizer": optimizer.name, "steps": steps, "batch_size": batch_size,
     })  # fmt: skip
