@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from course_utils.experiments import datasets
+from course_utils.experiments.networks import Networks
 from course_utils.experiments.sweep import sweep
 from course_utils.experiments.teacher import Teacher
 
@@ -85,6 +86,22 @@ def test_score_is_the_divergence_from_the_teacher():
         assert accuracy[k] == pytest.approx(np.mean([row[i] for row, i in zip(p, q.argmax(1))]))
     itself, best = task.score(np.log(task.held_out["test"][1]) + 5)
     assert abs(itself) < 1e-12 and best == pytest.approx(task.best_accuracy)
+
+
+def test_networks_see_the_stream_and_are_scored_on_all_held_out_inputs():
+    task = Teacher(1, 3.0)
+    networks = Networks(2, [4, 7], (20, 8, 10), "relu", "cross_entropy", l2=0.0)
+    params = networks.initial()
+    given = itertools.islice(zip(task.stream([4, 7], 500), task.batches([4, 7], 500)), 5)
+    for (inputs, target), (x, y) in given:  # five: beyond the first block
+        assert inputs.dtype == np.float32 and (inputs[..., :20] == x).all()
+        assert (inputs[..., 20:] == 1).all() and inputs.shape[-1] == 21
+        assert (target.argmax(-1) == y).all() and (target.sum(-1) == 1).all()
+    for part, (x, _) in task.held_out.items():
+        whole = np.hstack([x, np.ones((2000, 1), np.float32)])
+        z = networks.outputs(networks.layers(params), whole)[1].copy()
+        for found, expected in zip(task.evaluate(networks, params, part), task.score(z, part)):
+            assert found.shape == (2, 2) and found == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_student_learns_from_data_that_do_not_repeat():
