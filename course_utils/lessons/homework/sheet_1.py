@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.course.exercises import call, expect, expect_number, number
+from course_utils.course.exercises import (
+    call,
+    expect,
+    expect_none_of,
+    expect_number,
+    number,
+    pair,
+)
 from course_utils.course.homework import Sheet, Task, dice
 from course_utils.experiments.sweep import sweep
 
@@ -40,8 +47,8 @@ def _limit(student: int) -> str:
 def _grade_limit(student: int, answer: Any) -> str:
     curvature, *_ = parabola(student)
     value = number(answer)
-    reply = f"{value:g} is half of it: there it arrives in one step."
-    expect(not math.isclose(value, 1 / curvature, rel_tol=1e-3), reply)
+    half = {1 / curvature: "is half of it: there it arrives in one step."}
+    expect_none_of(value, half, near=1e-3, reply="{value:g} {why}")
     expect_number(value, 2 / curvature, "the limit is 2 / L''.", rtol=1e-3)
     return "2 divided by the curvature."
 
@@ -98,8 +105,8 @@ def seeds(student: int) -> list[int]:
 def _found(student: int) -> tuple[float, float]:
     """The best rate of the student's networks, and its loss."""
     table = sweep(list(RATES), seeds(student), steps=UPDATES, batch_size=16).table
-    mean = table.final("validation_loss").mean(axis=1)
-    return RATES[int(np.nanargmin(mean))], float(np.nanmin(mean))
+    best = table.best("validation_loss")
+    return best.lr, best.value
 
 
 def _best(student: int) -> str:
@@ -111,10 +118,10 @@ def _best(student: int) -> str:
 
 
 def _grade_best(student: int, answer: Any) -> str:
+    given, its_loss = pair(answer, "give a pair: (rate, loss).")
     lr, loss = _found(student)
-    expect(isinstance(answer, (tuple, list)) and len(answer) == 2, "give a pair: (rate, loss).")
-    expect_number(answer[0], lr, "that is not the rate of the lowest mean validation loss.")
-    expect_number(answer[1], loss, f"at {lr:g} the mean loss is another.", rtol=1e-3)
+    expect_number(given, lr, "that is not the rate of the lowest mean validation loss.")
+    expect_number(its_loss, loss, f"at {lr:g} the mean loss is another.", rtol=1e-3)
     return "Chosen on validation, over three seeds."
 
 

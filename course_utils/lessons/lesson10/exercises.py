@@ -20,7 +20,6 @@ from course_utils.course.exercises import (
     grade_number,
     pair,
 )
-from course_utils.experiments.recorder import record_rates
 from course_utils.lessons.lesson10.diagnoses import DIAGNOSES, LOOKS, MISTAKES
 from course_utils.lessons.lesson10.predictions import (  # noqa: F401
     accumulated,
@@ -31,6 +30,7 @@ from course_utils.lessons.lesson10.predictions import (  # noqa: F401
     what_is_logged,
 )
 from course_utils.lessons.lesson10.strips import STRIPS
+from course_utils.lessons.lesson10.task import run, weight
 from course_utils.schedules import cosine, with_warmup
 
 question = Lesson(10).question
@@ -139,7 +139,7 @@ def my_resume(make_optimizer, make_scheduler, saved):
 
 
 def _new_optimizer(lr: float = 1.0) -> torch.optim.Optimizer:
-    return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+    return torch.optim.SGD([weight()], lr=lr)
 
 
 def _line(optimizer: torch.optim.Optimizer) -> Any:
@@ -155,12 +155,9 @@ def _warmup_then_cosine(optimizer: torch.optim.Optimizer) -> Any:
 
 
 def _drive(optimizer: torch.optim.Optimizer, scheduler: Any, updates: int) -> np.ndarray:
-    with record_rates(optimizer) as log, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for _ in range(updates):
-            optimizer.step()
-            scheduler.step()
-    return log.lr
+        return run(optimizer, scheduler.step, updates)
 
 
 def _grade_resume(answer):

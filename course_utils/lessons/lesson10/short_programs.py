@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import textwrap
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch.optim import SGD, lr_scheduler
 
 from course_utils import validate
 from course_utils.experiments.recorder import record_rates
+from course_utils.lessons.lesson10.task import run, weight
 from course_utils.views.tables import TextTable
 
 
@@ -96,24 +96,10 @@ def never_worse():
     )  # "better" is below -1 + 1e-4, and -1 is that
 
 
-def weight() -> torch.Tensor:
-    """One weight, as a model would have thousands."""
-    return torch.zeros(1, requires_grad=True)
-
-
 def two_groups() -> SGD:
     """An optimizer with two groups of parameters, of the rates 1 and 0.1."""
     groups = [{"params": [weight()], "lr": rate} for rate in (1.0, 0.1)]
     return SGD(groups, lr=1.0)
-
-
-def run(optimizer: SGD, after: Callable[[], None], updates: int) -> np.ndarray:
-    """Make some updates and call `after()` after each; return the rates that ran."""
-    with record_rates(optimizer) as log:
-        for _ in range(updates):
-            optimizer.step()
-            after()
-    return log.lr
 
 
 PROGRAMS = {

@@ -1,4 +1,4 @@
-"""The task that the broken programs train on: digits, a small network, and a flight recorder."""
+"""What the programs of the lesson train: digits and a small network, or one weight, recorded."""
 
 from __future__ import annotations
 
@@ -83,6 +83,30 @@ class Task:
     def rates(self) -> np.ndarray:
         """The rate of each update so far, whichever optimizer made it, (T,)."""
         return np.concatenate([log.lr for log in self._logs.values()])
+
+
+def weight() -> torch.Tensor:
+    """Return one weight, where only the rates matter.
+
+    >>> weight()
+    tensor([0.], requires_grad=True)
+    """
+    return torch.zeros(1, requires_grad=True)
+
+
+def run(optimizer: torch.optim.Optimizer, after: Callable[[], object], updates: int) -> np.ndarray:
+    """Make some updates and call `after()` after each; return the rates that ran.
+
+    Example:
+        >>> optimizer = torch.optim.SGD([weight()], lr=1.0)
+        >>> run(optimizer, torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5).step, 3)
+        array([1.  , 0.5 , 0.25])
+    """
+    with record_rates(optimizer) as log:
+        for _ in range(updates):
+            optimizer.step()
+            after()
+    return log.lr
 
 
 def fly(program: Callable[[Task], None], seed: int = 0) -> Task:
