@@ -20,7 +20,8 @@ import torch
 from torch import nn
 
 from course_utils.experiments.cifar_files import DataError
-from course_utils.experiments.cifar_runs import load
+from course_utils.experiments.cifar_plans import SHORT
+from course_utils.experiments.cifar_runs import load, select
 from course_utils.experiments.datasets import Data, cifar100, synthetic_cifar100
 from course_utils.experiments.files import rounded
 from course_utils.experiments.models import SevenLayerCNN
@@ -166,6 +167,7 @@ def record_survival(path: str | PathLike[str]) -> None:
     living unit (infinite if there is none).
     """
     runs = load(Path(path).with_name("06_dead.json"))
+    runs = select(runs, steps=SHORT, width=1.0)  # `make cifar100` adds others
     lrs = sorted({run.plan.lr for run in runs})
     seeds = sorted({run.plan.seed for run in runs})
     names = ("train_loss", "dead_since", *(f"dead_{i}" for i in range(1, 8)))
@@ -179,7 +181,7 @@ def record_survival(path: str | PathLike[str]) -> None:
         for name, value in zip(names, found, strict=True):
             metrics[name][cell] = float(f"{value:.6g}")
     images = runs[-1].meta["provenance"]["images_sha256"]
-    meta = {"steps": 200, "batch_size": 128, "optimizer": "Adam", "width": 1.0,
+    meta = {"steps": SHORT, "batch_size": 128, "optimizer": "Adam", "width": 1.0,
             "precision": "float32", "images": "CIFAR-100", "images_sha256": images}  # fmt: skip
     table = Table(np.array(lrs), np.array(seeds), metrics, None, meta)
     save(path, {"constant": table}, command="make records NB=06")
