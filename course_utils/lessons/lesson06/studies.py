@@ -23,6 +23,7 @@ from course_utils.experiments.cifar_files import DataError
 from course_utils.experiments.cifar_plans import SHORT
 from course_utils.experiments.cifar_runs import load, select
 from course_utils.experiments.datasets import Data, cifar100, synthetic_cifar100
+from course_utils.experiments.diagnostics import dead_shares
 from course_utils.experiments.files import rounded
 from course_utils.experiments.models import SevenLayerCNN
 from course_utils.experiments.table import Table, save
@@ -65,21 +66,6 @@ def normalized(model: SevenLayerCNN) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def dead_shares(model: nn.Module, x: torch.Tensor) -> list[float]:
-    """Return for each ReLU the share of its channels that put out 0 everywhere, for all of `x`.
-
-    >>> dead_shares(SevenLayerCNN(seed=0, width=0.25), torch.zeros(1, 3, 32, 32))[0] < 1
-    True
-    """
-    shares = []
-    with torch.no_grad():
-        for layer in model.children():
-            x = layer(x)
-            if isinstance(layer, nn.ReLU):
-                shares.append((x == 0).all(dim=(0, 2, 3)).float().mean().item())
-    return shares
-
-
 def one_run(arm: str, lr: float, seed: int, data: Data) -> dict[str, float]:
     """Train one network of one arm; return its loss at the end and the dead share of each layer.
 
@@ -106,7 +92,8 @@ def one_run(arm: str, lr: float, seed: int, data: Data) -> dict[str, float]:
         losses.append(loss.item())
     found = {"train_loss": float(np.mean(losses[-LAST:]))}
     probe = torch.from_numpy(data.train.inputs(slice(256)))
-    return found | {f"dead_{i}": s for i, s in enumerate(dead_shares(model, probe), start=1)}
+    dead = dead_shares(model, probe)  # in training mode: the spread of a channel is the probe's own
+    return found | {f"dead_{i}": float(s) for i, s in enumerate(dead, start=1)}
 
 
 def record_arms(
