@@ -7,7 +7,7 @@ and `load` keep it in a file; `intervals.estimate` gives the interval of a mean 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from course_utils.experiments import best as judge
 from course_utils.experiments.best import Basin as Basin
 from course_utils.experiments.best import Best as Best
 from course_utils.experiments.best import higher_is_better as higher_is_better
+from course_utils.experiments.files import rounded
 from course_utils.experiments.intervals import estimate, numbers
 from course_utils.experiments.table_files import load as load
 from course_utils.experiments.table_files import save as save
@@ -136,6 +137,11 @@ class Table:
         if "drawn" in meta:  # in an audit
             meta["drawn"] = [meta["drawn"][column] for column in columns]
         return Table(self.lrs[rows], self.seeds[columns], metrics, self.diverged[cells], meta)
+
+    def rounded(self, digits: int) -> Table:
+        """Return the table with few significant digits, for a file; what is not finite is NaN."""
+        metrics = {k: np.array(rounded(v, digits), float) for k, v in self.metrics.items()}
+        return replace(self, metrics=metrics)
 
     def _row(self, lr: float) -> int:
         row = self.nearest(validate.positive("lrs", lr))

@@ -156,6 +156,4 @@ def _stacked(tables: list[Table]) -> Table:
 
 def _short(table: Table) -> Table:
     """The table with four digits, for a file."""
-    metrics = {m: np.array(rounded(values, 4), float) for m, values in table.metrics.items()}
-    lrs = np.array(rounded(table.lrs, 5), float)
-    return Table(lrs, table.seeds, metrics, table.diverged, table.meta)
+    return replace(table.rounded(4), lrs=rounded(table.lrs, 5))

@@ -11,7 +11,6 @@ from torch import nn
 
 from course_utils.experiments.datasets import Data, digits
 from course_utils.experiments.diagnostics import Sharpness, sharpness
-from course_utils.experiments.files import rounded
 from course_utils.experiments.models import mlp
 from course_utils.experiments.table import Table, save
 from course_utils.experiments.training import train
@@ -155,7 +154,7 @@ def record(path: str | PathLike[str]) -> None:
             for key, value in summary(watch(seed, lr), threshold(0.9)).items():
                 found.setdefault(key, []).append(value)
     shape = (len(RATES), len(SEEDS))
-    metrics = {key: np.reshape(rounded(np.array(v), 3), shape) for key, v in found.items()}
+    metrics = {key: np.reshape(v, shape) for key, v in found.items()}
     meta = {"network": "64-32-10 tanh", "data": "200 digits", "steps": STEPS, "optimizer": "Adam"}
-    table = Table(RATES, SEEDS, metrics, meta=meta)
+    table = Table(RATES, SEEDS, metrics, meta=meta).rounded(3)
     save(path, {"Adam": table}, command=COMMAND, seconds=round(time.perf_counter() - start))

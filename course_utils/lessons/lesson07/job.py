@@ -207,11 +207,8 @@ def tables(
 def _grid(trained: Callable[..., dict[str, float]], peaks: Any, seeds: Any) -> Table:
     """Train at all peaks from all seeds."""
     cells = [[trained(peak, seed) for seed in seeds] for peak in peaks]
-    metrics = {
-        part: np.array(rounded([[cell[part] for cell in row] for row in cells], 5), float)
-        for part in cells[0][0]
-    }
-    return Table(peaks, seeds, metrics)
+    metrics = {part: [[cell[part] for cell in row] for row in cells] for part in cells[0][0]}
+    return Table(peaks, seeds, metrics).rounded(5)
 
 
 BEGINNINGS = {"line to 0": 0, "warm-up, line to 0": 60}
