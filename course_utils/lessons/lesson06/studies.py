@@ -6,14 +6,13 @@ the same seeds, batches and rates, and differ in one thing.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,9 +23,8 @@ from course_utils.experiments.cifar_plans import SHORT
 from course_utils.experiments.cifar_runs import load, select
 from course_utils.experiments.datasets import Data, cifar100, synthetic_cifar100
 from course_utils.experiments.diagnostics import dead_shares
-from course_utils.experiments.files import rounded
 from course_utils.experiments.models import SevenLayerCNN
-from course_utils.experiments.table import Table, save
+from course_utils.experiments.table import Table, save, tabulate
 from course_utils.sampling import epoch_batches
 from course_utils.schedules import constant, with_warmup
 
@@ -97,53 +95,21 @@ def one_run(arm: str, lr: float, seed: int, data: Data) -> dict[str, float]:
 
 
 def record_arms(
-    path: str | PathLike[str],
-    seeds: Iterable[int] = range(8),
-    data: Data | None = None,
-    notes: Path | None = None,
+    path: str | PathLike[str], seeds: Iterable[int] = range(8), data: Data | None = None
 ) -> None:
-    """Write one table per arm; `notes` is a file of finished runs, for a call that was stopped.
+    """Write one table per arm.
 
     The metrics are "train_loss", the mean of the last 30 mini-batches, and "dead_1" to "dead_7".
     """
-    start = time.perf_counter()
+    start, tables, seeds = time.perf_counter(), {}, list(seeds)
     data = cifar100() if data is None else data
-    done: dict[str, dict[str, float]] = {}
-    if notes and notes.exists():
-        done = dict(map(json.loads, notes.read_text().splitlines()))
-    seeds = list(seeds)
-    for seed in seeds:  # all arms and rates of a seed, then the next one: any end is a table
-        for lr in RATES:
-            for arm in ARMS:
-                key = f"{arm} {lr:g} {seed}"
-                if key not in done:
-                    done[key] = one_run(arm, lr, seed, data)
-                    if notes:
-                        with notes.open("a") as stream:
-                            stream.write(json.dumps([key, done[key]]) + "\n")
-    _save_arms(path, done, seeds, data.name, time.perf_counter() - start)
-
-
-def _save_arms(
-    path: str | PathLike[str],
-    done: dict[str, dict[str, Any]],
-    seeds: list[int],
-    images: str,
-    seconds: float,
-) -> None:
-    """Write the runs as tables."""
-    lrs, tables = sorted(RATES), {}
     for arm in ARMS:
-        cells = [[done[f"{arm} {lr:g} {seed}"] for seed in seeds] for lr in lrs]
-        names = cells[0][0]
-        metrics = {
-            name: np.array(rounded([[c[name] for c in row] for row in cells], 4), float)
-            for name in names
-        }
         meta = {"steps": STEPS, "batch_size": BATCH, "optimizer": "Adam", "width": 0.25,
-                "precision": "bfloat16", "images": images, "arm": arm}  # fmt: skip
-        tables[arm] = Table(np.array(lrs), np.array(seeds), metrics, None, meta)
-    save(path, tables, command="make records NB=06", seconds=round(seconds))
+                "precision": "bfloat16", "images": data.name, "arm": arm}  # fmt: skip
+        one = partial(one_run, arm, data=data)
+        tables[arm] = tabulate(one, sorted(RATES), seeds, meta).rounded(4)
+    seconds = round(time.perf_counter() - start)
+    save(path, tables, command="make records NB=06", seconds=seconds)
 
 
 def record_survival(path: str | PathLike[str]) -> None:

@@ -51,15 +51,13 @@ def test_the_arms_share_their_first_batch_and_differ_afterwards(data, monkeypatc
     assert studies.one_run("clipping", 1e-2, 0, data)["train_loss"] != four["plain"]
 
 
-def test_a_record_is_written_from_runs_that_were_made_before(data, tmp_path, monkeypatch):
+def test_the_record_of_the_arms_has_a_table_for_each(data, tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "STEPS", 1)
     monkeypatch.setattr(studies, "RATES", (1e-2, 1e-3))
-    notes = tmp_path / "notes"
-    studies.record_arms(tmp_path / "06_arms.json", [0], data, notes)
+    studies.record_arms(tmp_path / "06_arms.json", [0], data)
     made = load(tmp_path / "06_arms.json")
     assert list(made) == list(studies.ARMS) and made["plain"].lrs.tolist() == [1e-3, 1e-2]
-    monkeypatch.setattr(studies, "one_run", None)  # a call that goes on has nothing left to run
-    studies.record_arms(tmp_path / "06_again.json", [0], data, notes)
+    studies.record_arms(tmp_path / "06_again.json", [0], data)
     again = load(tmp_path / "06_again.json")["warm-up"].final("train_loss")
     np.testing.assert_array_equal(again, made["warm-up"].final("train_loss"))
 
