@@ -134,7 +134,7 @@ class Result:
 
 
 def load(path: str | os.PathLike[str]) -> list[Result]:
-    """Return the runs of a file that `add` wrote, sorted by name, or the run of a file of one."""
+    """Return the runs of a file that `add` wrote, sorted by name."""
     return read_json(path, _runs)
 
 
@@ -219,7 +219,7 @@ def grid(results: Iterable[Result]) -> Table:
 
 
 def _runs(content: dict[str, Any]) -> list[Result]:
-    return [_decode(run) for run in content.get("runs", [content])]
+    return [_decode(run) for run in content["runs"]]
 
 
 def _encode(result: Result) -> dict[str, Any]:
