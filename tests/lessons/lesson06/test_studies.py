@@ -13,7 +13,7 @@ from course_utils.experiments.datasets import digits, synthetic_cifar100
 from course_utils.experiments.diagnostics import dead_fractions
 from course_utils.experiments.models import SevenLayerCNN
 from course_utils.experiments.table import load
-from course_utils.lessons.lesson06 import studies
+from course_utils.lessons.lesson06 import records, studies
 
 RESULTS = Path(__file__).parents[3] / "notebooks" / "results"
 
@@ -81,6 +81,12 @@ def test_survival_is_read_from_the_runs(tmp_path):
         assert not before[-1]  # the update before it some unit of each layer lived
         assert kept.final("train_loss")[place] == pytest.approx(run.loss[-50:].mean(), rel=1e-5)
     assert np.isfinite(kept.final("train_loss")).sum() == 30
+
+
+def test_a_file_that_could_not_be_made_is_not_called_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(records.cifar100, "main", lambda words: 1)
+    with pytest.raises(RuntimeError, match="'rates'"):
+        records.RECORDS["06_rates.json"](tmp_path / "06_rates.json")
 
 
 def test_where_the_photographs_are_missing_stand_ins_say_so(monkeypatch, tmp_path):
