@@ -65,8 +65,8 @@ def tuned(task: Task, rule: Rule, shape: str, seeds: Iterable[int]) -> dict[floa
                 break
             low, high = table.lrs.min(), table.lrs.max()
             more = [low / 4, low / 2] * ("low" in edges) + [2 * high, 4 * high] * ("high" in edges)
-            table = _joined(table, trained(task, rule, value, shape, more, seeds))
-        tables[value] = table
+            table = _stacked([table, trained(task, rule, value, shape, more, seeds)])
+        tables[value] = table.select(lrs=np.sort(table.lrs))
     return tables
 
 
@@ -94,9 +94,8 @@ def judged(
     [0.1, 0.2]
     """
     settings, seeds = list(settings), list(seeds)
-    found = {s: trained(task, rule, s.value, shape, [s.lr], seeds) for s in dict.fromkeys(settings)}
-    rows = [found[s] for s in settings]
-    table = _stacked(rows)
+    found = {s: trained(task, rule, s.value, shape, [s.lr], seeds) for s in set(settings)}
+    table = _stacked([found[s] for s in settings])
     return replace(
         table, meta=table.meta | {"knob": rule.knob, "values": [s.value for s in settings]}
     )
@@ -136,14 +135,6 @@ def compared(
                 knob = f", {rule.knob} = {value:g}" * bool(rule.knob)
                 grids[f"{name}, {shape}, tuning{knob}"] = _short(table)
     return tables | (grids if keep_tuning else {})
-
-
-def _joined(a: Table, b: Table) -> Table:
-    """Both tables as one, its rates in order."""
-    both = _stacked([a, b])
-    order = np.argsort(both.lrs)
-    metrics = {name: values[order] for name, values in both.metrics.items()}
-    return Table(both.lrs[order], both.seeds, metrics, both.diverged[order], both.meta)
 
 
 def _stacked(tables: list[Table]) -> Table:
