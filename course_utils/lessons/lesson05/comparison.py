@@ -116,7 +116,7 @@ def compared(
         rules: which of `RULES`.
         choosing, fresh: seeds that choose rate and knob, and seeds that judge.
         shapes: which of `SHAPES`.
-        keep_tuning: add the grids, as tables such as "Adam, cosine, β₂ = 0.999".
+        keep_tuning: add the grids, as tables with names of `tuning`.
 
     Example:
         >>> from course_utils.lessons.lesson05.tasks import linear
@@ -132,9 +132,17 @@ def compared(
             settings = [chosen(grid, metric) for metric in METRICS] + [Setting(*rule.default)]
             tables[f"{name}, {shape}"] = _short(judged(task, rule, shape, settings, fresh))
             for value, table in grid.items():
-                knob = f", {rule.knob} = {value:g}" * bool(rule.knob)
-                grids[f"{name}, {shape}, tuning{knob}"] = _short(table)
+                grids[tuning(f"{name}, {shape}", rule.knob, value)] = _short(table)
     return tables | (grids if keep_tuning else {})
+
+
+def tuning(arm: str, knob: str, value: float) -> str:
+    """Return the name of the table of an arm's grid of rates at one value of its knob.
+
+    >>> tuning("Adam, cosine", "β₂", 0.999), tuning("gradient descent, cosine", "", 0)
+    ('Adam, cosine, tuning, β₂ = 0.999', 'gradient descent, cosine, tuning')
+    """
+    return f"{arm}, tuning" + f", {knob} = {value:g}" * bool(knob)
 
 
 def _stacked(tables: list[Table]) -> Table:
