@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from course_utils.experiments.files import rounded
-from course_utils.experiments.table import Table
+from course_utils.experiments.table import Table, higher_is_better
 from course_utils.lessons.lesson05.rules import RULES, SHAPES, Rule
 from course_utils.lessons.lesson05.tasks import Task
 
@@ -77,9 +77,9 @@ def chosen(tables: Mapping[float, Table], metric: str) -> Setting:
     >>> chosen({0.8: worse, 0.9: better}, "loss")
     Setting(lr=0.1, value=0.9)
     """
-    sign = -1 if metric == "accuracy" else 1
     best = {value: table.best(f"validation_{metric}") for value, table in tables.items()}
-    value = min(best, key=lambda v: sign * best[v].value)
+    pick = max if higher_is_better(metric) else min
+    value = pick(best, key=lambda v: best[v].value)
     return Setting(best[value].lr, value)
 
 
