@@ -77,7 +77,7 @@ class Result:
         loss: mean training loss of the mini-batches from this point to the next (P,).
         grad_norm: likewise.
         metrics: "step" (E,) and, measured after so many updates, "test_loss", "test_accuracy",
-            "validation_loss", "validation_accuracy" (E,), "dead" (E, 7), "sharpness" (E,).
+            "validation_loss", "validation_accuracy" (E,), "dead" (E, 7).
         final_loss: training loss after the last update.
         diverged: as in `Run`.
         meta: updates per epoch, the schedule's formula, and where the numbers come from.

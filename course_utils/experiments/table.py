@@ -6,7 +6,7 @@ and `load` keep it in a file; `intervals.estimate` gives the interval of a mean 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -161,6 +161,24 @@ class Table:
         if np.isnan(scores).all():
             raise ValueError(f"no learning rate of this table has a finite {metric}")
         return np.nan_to_num(scores, nan=np.inf)
+
+
+def tabulate(
+    run: Callable[[float, int], Mapping[str, float]],
+    lrs: Iterable[float],
+    seeds: Iterable[int],
+    meta: Mapping[str, Any] | None = None,
+) -> Table:
+    """Return the table of what `run(lr, seed)` measures, one run after the other.
+
+    >>> tabulate(lambda lr, seed: {"loss": lr * seed}, [0.5, 1.0], [1, 2]).final("loss")
+    array([[0.5, 1. ],
+           [1. , 2. ]])
+    """
+    lrs, seeds = list(lrs), list(seeds)
+    cells = [[run(lr, seed) for seed in seeds] for lr in lrs]
+    metrics = {name: [[cell[name] for cell in row] for row in cells] for name in cells[0][0]}
+    return Table(lrs, seeds, metrics, meta=meta or {})
 
 
 def _cells(name: str, values: Any, shape: tuple[int, int]) -> np.ndarray:

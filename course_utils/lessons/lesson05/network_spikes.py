@@ -12,7 +12,7 @@ from torch import nn
 from course_utils.experiments.datasets import Data, digits
 from course_utils.experiments.diagnostics import Sharpness, sharpness
 from course_utils.experiments.models import mlp
-from course_utils.experiments.table import Table, save
+from course_utils.experiments.table import save, tabulate
 from course_utils.experiments.training import train
 from course_utils.lessons.lesson05.spikes import loss_spikes, threshold
 from course_utils.run import Run
@@ -145,13 +145,11 @@ def summary(run: Run, limit: float) -> dict[str, float]:
 
 def record(path: str | PathLike[str]) -> None:
     """Write the summaries of all rates and seeds as a table."""
-    start, found = time.perf_counter(), {}
-    for lr in RATES:
-        for seed in SEEDS:
-            for key, value in summary(watch(seed, lr), threshold(0.9)).items():
-                found.setdefault(key, []).append(value)
-    shape = (len(RATES), len(SEEDS))
-    metrics = {key: np.reshape(v, shape) for key, v in found.items()}
+    start = time.perf_counter()
     meta = {"network": "64-32-10 tanh", "data": "200 digits", "steps": STEPS, "optimizer": "Adam"}
-    table = Table(RATES, SEEDS, metrics, meta=meta).rounded(3)
+
+    def one(lr: float, seed: int) -> dict[str, float]:
+        return summary(watch(seed, lr), threshold(0.9))
+
+    table = tabulate(one, RATES, SEEDS, meta).rounded(3)
     save(path, {"Adam": table}, command=COMMAND, seconds=round(time.perf_counter() - start))

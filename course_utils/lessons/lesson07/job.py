@@ -22,7 +22,7 @@ from course_utils.experiments.evaluation import evaluate
 from course_utils.experiments.files import rounded
 from course_utils.experiments.models import SevenLayerCNN
 from course_utils.experiments.range_test import RangeTest, range_test
-from course_utils.experiments.table import Table, save
+from course_utils.experiments.table import Table, save, tabulate
 from course_utils.experiments.training import train
 
 STEPS = 600
@@ -199,16 +199,9 @@ def tables(
         meta = settings | {"start": [round(one.start, 5) for one in found]}
         log[name] = Table(lrs, seeds, metrics, meta=meta)
     for name, (settings, peaks, seeds) in RUNS.items():
-        log[name] = _grid(lambda *which, s=settings: trained(*which, **s), peaks, seeds)
-        log[name].meta.update({"steps": STEPS} | settings)
+        one, meta = partial(trained, **settings), {"steps": STEPS} | settings
+        log[name] = tabulate(one, peaks, seeds, meta).rounded(5)
     return log
-
-
-def _grid(trained: Callable[..., dict[str, float]], peaks: Any, seeds: Any) -> Table:
-    """Train at all peaks from all seeds."""
-    cells = [[trained(peak, seed) for seed in seeds] for peak in peaks]
-    metrics = {part: [[cell[part] for cell in row] for row in cells] for part in cells[0][0]}
-    return Table(peaks, seeds, metrics).rounded(5)
 
 
 BEGINNINGS = {"line to 0": 0, "warm-up, line to 0": 60}
@@ -221,8 +214,8 @@ def record_survival(path: str | PathLike[str]) -> None:
     found = {}
     for name, warmup in BEGINNINGS.items():
         one = partial(begin, data, warmup=warmup)
-        found[name] = _grid(one, (3e-3, 6e-3, 1e-2), range(14))
-        found[name].meta.update(warmup=warmup, steps=STOP_AT, data=data.name)
+        meta = {"warmup": warmup, "steps": STOP_AT, "data": data.name}
+        found[name] = tabulate(one, (3e-3, 6e-3, 1e-2), range(14), meta).rounded(5)
     save(path, found, command="make records NB=07", seconds=round(time.perf_counter() - start))
 
 

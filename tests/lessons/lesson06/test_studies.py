@@ -1,5 +1,6 @@
 """The studies of lesson 6 do what they say; what its text says in passing is in the records."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,27 +51,28 @@ def test_the_arms_share_their_first_batch_and_differ_afterwards(data, monkeypatc
     assert studies.one_run("clipping", 1e-2, 0, data)["train_loss"] != four["plain"]
 
 
-def test_a_record_is_written_from_runs_that_were_made_before(data, tmp_path, monkeypatch):
+def test_the_record_of_the_arms_has_a_table_for_each(data, tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "STEPS", 1)
     monkeypatch.setattr(studies, "RATES", (1e-2, 1e-3))
-    notes = tmp_path / "notes"
-    studies.record_arms(tmp_path / "06_arms.json", [0], data, notes)
+    studies.record_arms(tmp_path / "06_arms.json", [0], data)
     made = load(tmp_path / "06_arms.json")
     assert list(made) == list(studies.ARMS) and made["plain"].lrs.tolist() == [1e-3, 1e-2]
-    monkeypatch.setattr(studies, "one_run", None)  # a call that goes on has nothing left to run
-    studies.record_arms(tmp_path / "06_again.json", [0], data, notes)
+    studies.record_arms(tmp_path / "06_again.json", [0], data)
     again = load(tmp_path / "06_again.json")["warm-up"].final("train_loss")
     np.testing.assert_array_equal(again, made["warm-up"].final("train_loss"))
 
 
 def test_survival_is_read_from_the_runs(tmp_path):
-    (tmp_path / "06_dead.json").write_bytes((RESULTS / "06_dead.json").read_bytes())
+    runs = cifar_runs.load(RESULTS / "06_dead.json")
+    changes = {"width": 0.25}, {"steps": 1000}, {"width": 0.25, "seed": 10}
+    others = [replace(runs[0], plan=replace(runs[0].plan, **change)) for change in changes]
+    cifar_runs.add(tmp_path / "06_dead.json", [*runs, *others])  # all that `make cifar100` makes
     studies.record_survival(tmp_path / "06_survival.json")
     [found] = load(tmp_path / "06_survival.json").values()
     [kept] = load(RESULTS / "06_survival.json").values()
     for metric in kept.metrics:
         np.testing.assert_array_equal(found.final(metric), kept.final(metric))
-    for run in cifar_runs.load(RESULTS / "06_dead.json"):
+    for run in runs:
         place = kept.nearest(run.plan.lr), run.plan.seed
         since = kept.final("dead_since")[place]
         lost = (run.metrics["dead"] == 1).any(axis=1)
