@@ -139,7 +139,11 @@ class Table:
         return Table(self.lrs[rows], self.seeds[columns], metrics, self.diverged[cells], meta)
 
     def rounded(self, digits: int) -> Table:
-        """Return the table with few significant digits, for a file; what is not finite is NaN."""
+        """Return the table for a file: metrics with so many digits, NaN where they are not finite.
+
+        >>> Table([0.1], [0, 1], {"loss": [[2 / 3, np.inf]]}).rounded(3).final("loss")
+        array([[0.667,   nan]])
+        """
         metrics = {k: np.array(rounded(v, digits), float) for k, v in self.metrics.items()}
         return replace(self, metrics=metrics)
 

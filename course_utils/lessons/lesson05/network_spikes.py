@@ -97,27 +97,24 @@ def watch(seed: int, lr: float, steps: int = STEPS, every: int = EVERY) -> Run:
         >>> watch(0, 0.02, steps=8).metrics["meter"].shape
         (3,)
     """
-    data, made, last = digits().subset(200), [], [None]
-
-    def adam(params):
-        made.append(torch.optim.Adam(params, lr=lr))
-        return made[0]
+    data, model, vector = digits().subset(200), mlp([64, 32, 10], "tanh", seed=seed), None
+    adam = torch.optim.Adam(model.parameters(), lr=lr)
 
     def meter(model):
-        state = [made[0].state[p] for p in model.parameters()] if made[0].state else []
-        if not state:
+        nonlocal vector
+        if not adam.state:
             return float("nan")
+        state = [adam.state[p] for p in model.parameters()]
         t = float(state[0]["step"])
         v = torch.cat([s["exp_avg_sq"].flatten() for s in state]) / (1 - 0.999**t)
-        found = preconditioned_sharpness(
-            model, data, 1 / (v.sqrt() + 1e-8), 40 if last[0] is None else 8, last[0]
-        )
-        last[0] = found.vector
+        scale = 1 / (v.sqrt() + 1e-8)
+        found = preconditioned_sharpness(model, data, scale, 40 if vector is None else 8, vector)
+        vector = found.vector
         return lr * found.value
 
     return train(
-        mlp([64, 32, 10], "tanh", seed=seed), data, optimizer=adam, schedule=lr, steps=steps,
-        batch_size=None, loss="mse", observers={"meter": meter}, observe_every=every,
+        model, data, optimizer=lambda _: adam, schedule=lr, steps=steps, batch_size=None,
+        loss="mse", observers={"meter": meter}, observe_every=every,
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from course_utils.experiments.range_test import RangeTest, range_test
 from course_utils.experiments.table import Table, save, tabulate
 from course_utils.experiments.training import train
 
+COMMAND = "make records NB=07"
 STEPS = 600
 BATCH_SIZE = 64
 STOP_AT = 100
@@ -216,17 +217,13 @@ def record_survival(path: str | PathLike[str]) -> None:
         one = partial(begin, data, warmup=warmup)
         meta = {"warmup": warmup, "steps": STOP_AT, "data": data.name}
         found[name] = tabulate(one, (3e-3, 6e-3, 1e-2), range(14), meta).rounded(5)
-    save(path, found, command="make records NB=07", seconds=round(time.perf_counter() - start))
+    save(path, found, command=COMMAND, seconds=round(time.perf_counter() - start))
 
 
 def record(path: str | PathLike[str]) -> None:
     """Train everything in the log again (some ten minutes), on photographs that are there."""
     start, data = time.perf_counter(), cifar100(download=False, n_validation=5000)
-    log = tables(
-        lambda *which, **settings: run(data, *which, **settings),
-        lambda seed, **settings: ramp(data, seed, **settings),
-    )
+    log = tables(partial(run, data), partial(ramp, data))
     for table in log.values():
         table.meta["data"] = data.name
-    seconds = round(time.perf_counter() - start)
-    save(path, log, command="make records NB=07", seconds=seconds)
+    save(path, log, command=COMMAND, seconds=round(time.perf_counter() - start))

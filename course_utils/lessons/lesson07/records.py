@@ -19,11 +19,10 @@ from course_utils.optimizers import Adam, AdamW, GradientDescent
 
 RULES = {"momentum": GradientDescent(momentum=0.9), "adam": Adam()}
 """The keys are also the names that `range_test` knows."""
-COMMAND = "make records NB=07"
 
 
 def _save(path: str | PathLike[str], tables: Mapping[str, Table], started: float) -> None:
-    save(path, tables, command=COMMAND, seconds=round(time.perf_counter() - started))
+    save(path, tables, command=job.COMMAND, seconds=round(time.perf_counter() - started))
 
 
 def _ends(run: Sweep, **more: np.ndarray) -> Table:
