@@ -6,7 +6,7 @@ and `load` keep it in a file; `intervals.estimate` gives the interval of a mean 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,8 @@ from course_utils.experiments.best import Basin as Basin
 from course_utils.experiments.best import Best as Best
 from course_utils.experiments.best import higher_is_better as higher_is_better
 from course_utils.experiments.files import rounded
-from course_utils.experiments.intervals import estimate, numbers
+from course_utils.experiments.intervals import estimate
+from course_utils.experiments.table_checks import checked_cells, checked_seeds
 from course_utils.experiments.table_files import load as load
 from course_utils.experiments.table_files import save as save
 
@@ -56,15 +57,15 @@ class Table:
             raise ValueError("lrs must not be empty")
         if (lrs < 0).any():
             raise ValueError(f"lrs must be 0 or greater, got {self.lrs!r}")
-        seeds = _seeds(self.seeds)
+        seeds = checked_seeds(self.seeds)
         for name in ("metrics", "meta"):
             value = getattr(self, name)
             if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
                 raise TypeError(f"{name} must be a dictionary with strings as keys, got {value!r}")
         shape = len(lrs), len(seeds)
-        metrics = {k: _cells(f"metrics[{k!r}]", v, shape) for k, v in self.metrics.items()}
+        metrics = {k: checked_cells(f"metrics[{k!r}]", v, shape) for k, v in self.metrics.items()}
         marks = np.zeros(shape) if self.diverged is None else self.diverged
-        diverged = _cells("diverged", marks, shape)
+        diverged = checked_cells("diverged", marks, shape)
         if not np.isin(diverged, (0, 1)).all():
             raise ValueError(f"diverged must hold True and False only, got {self.diverged!r}")
         clean = {"lrs": lrs, "seeds": seeds, "metrics": metrics, "diverged": diverged.astype(bool)}
@@ -161,36 +162,3 @@ class Table:
         if np.isnan(scores).all():
             raise ValueError(f"no learning rate of this table has a finite {metric}")
         return np.nan_to_num(scores, nan=np.inf)
-
-
-def tabulate(
-    run: Callable[[float, int], Mapping[str, float]],
-    lrs: Iterable[float],
-    seeds: Iterable[int],
-    meta: Mapping[str, Any] | None = None,
-) -> Table:
-    """Return the table of what `run(lr, seed)` measures, one run after the other.
-
-    >>> tabulate(lambda lr, seed: {"loss": lr * seed}, [0.5, 1.0], [1, 2]).final("loss")
-    array([[0.5, 1. ],
-           [1. , 2. ]])
-    """
-    lrs, seeds = list(lrs), list(seeds)
-    cells = [[run(lr, seed) for seed in seeds] for lr in lrs]
-    metrics = {name: [[cell[name] for cell in row] for row in cells] for name in cells[0][0]}
-    return Table(lrs, seeds, metrics, meta=meta or {})
-
-
-def _cells(name: str, values: Any, shape: tuple[int, int]) -> np.ndarray:
-    array = numbers(name, values, "iufb")
-    if array.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-    return array.astype(np.float64)
-
-
-def _seeds(values: Any) -> np.ndarray:
-    array = numbers("seeds", values, "iuf")
-    seeds = array.astype(np.int64) if array.dtype.kind in "iu" else np.array([-1])
-    if array.ndim != 1 or seeds.min(initial=0) < 0 or not 0 < len(seeds) == len(np.unique(seeds)):
-        raise ValueError(f"seeds must be different integers, 0 or greater, got {values!r}")
-    return seeds

@@ -12,7 +12,8 @@ from torch import nn
 from course_utils.experiments.datasets import Data, digits
 from course_utils.experiments.diagnostics import Sharpness, sharpness
 from course_utils.experiments.models import mlp
-from course_utils.experiments.table import save, tabulate
+from course_utils.experiments.table import save
+from course_utils.experiments.tabulate import tabulate
 from course_utils.experiments.training import train
 from course_utils.lessons.lesson05.spikes import loss_spikes, threshold
 from course_utils.run import Run

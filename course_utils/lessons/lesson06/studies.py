@@ -24,7 +24,8 @@ from course_utils.experiments.cifar_runs import load, select
 from course_utils.experiments.datasets import Data, cifar100, synthetic_cifar100
 from course_utils.experiments.diagnostics import dead_shares
 from course_utils.experiments.models import SevenLayerCNN
-from course_utils.experiments.table import Table, save, tabulate
+from course_utils.experiments.table import Table, save
+from course_utils.experiments.tabulate import tabulate
 from course_utils.sampling import epoch_batches
 from course_utils.schedules import constant, with_warmup
 

@@ -22,7 +22,8 @@ from course_utils.experiments.evaluation import evaluate
 from course_utils.experiments.files import rounded
 from course_utils.experiments.models import SevenLayerCNN
 from course_utils.experiments.range_test import RangeTest, range_test
-from course_utils.experiments.table import Table, save, tabulate
+from course_utils.experiments.table import Table, save
+from course_utils.experiments.tabulate import tabulate
 from course_utils.experiments.training import train
 
 COMMAND = "make records NB=07"

@@ -14,7 +14,8 @@ from course_utils.experiments import table
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.evaluation import evaluate, mean_loss
 from course_utils.experiments.models import mlp
-from course_utils.experiments.table import Table, tabulate
+from course_utils.experiments.table import Table
+from course_utils.experiments.tabulate import tabulate
 from course_utils.experiments.training import train
 from course_utils.schedules import polynomial
 
