@@ -28,8 +28,6 @@ from course_utils.experiments import files
 from course_utils.experiments.cifar_files import DataError
 from course_utils.experiments.cifar_plans import GROUPS, LONG, SCHEDULES, SHORT, plans
 from course_utils.experiments.cifar_runs import Plan, Result, add, load, refuse_other_images
-from course_utils.experiments.cifar_runs import grid as grid  # lessons read the runs from here
-from course_utils.experiments.cifar_runs import select as select
 from course_utils.experiments.datasets import Data, cifar100
 from course_utils.experiments.devices import best_device
 from course_utils.experiments.diagnostics import dead_fractions

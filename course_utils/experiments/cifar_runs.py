@@ -77,7 +77,7 @@ class Result:
         loss: mean training loss of the mini-batches from this point to the next (P,).
         grad_norm: likewise.
         metrics: "step" (E,) and, measured after so many updates, "test_loss", "test_accuracy",
-            "validation_loss", "validation_accuracy" (E,), "dead" (E, 7), "sharpness" (E,).
+            "validation_loss", "validation_accuracy" (E,), "dead" (E, 7).
         final_loss: training loss after the last update.
         diverged: as in `Run`.
         meta: updates per epoch, the schedule's formula, and where the numbers come from.
@@ -134,7 +134,7 @@ class Result:
 
 
 def load(path: str | os.PathLike[str]) -> list[Result]:
-    """Return the runs of a file that `add` wrote, sorted by name, or the run of a file of one."""
+    """Return the runs of a file that `add` wrote, sorted by name."""
     return read_json(path, _runs)
 
 
@@ -219,7 +219,7 @@ def grid(results: Iterable[Result]) -> Table:
 
 
 def _runs(content: dict[str, Any]) -> list[Result]:
-    return [_decode(run) for run in content.get("runs", [content])]
+    return [_decode(run) for run in content["runs"]]
 
 
 def _encode(result: Result) -> dict[str, Any]:

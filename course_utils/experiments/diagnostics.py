@@ -165,13 +165,23 @@ def dead_fractions(model: nn.Module, split: Split, examples: int = 256) -> np.nd
     if not isinstance(split, Split):
         raise TypeError(f"split must be a Split such as data.train, got {type(split).__name__}")
     examples = validate.integer("examples", examples, minimum=1)
-    rectifiers = [module for module in as_module(model).modules() if isinstance(module, nn.ReLU)]
-    if not rectifiers:
-        raise ValueError("model must have at least one nn.ReLU module")
-    parameter = next(model.parameters(), None)
+    parameter = next(as_module(model).parameters(), None)
     if parameter is None:
         raise ValueError(f"model must have at least one parameter, got {model!r}")
     x, _ = DeviceData(split.take(slice(examples)), parameter.device, parameter.dtype).batch()
+    with evaluating(model):
+        return dead_shares(model, x)
+
+
+def dead_shares(model: nn.Module, x: torch.Tensor) -> np.ndarray:
+    """Return what `dead_fractions` does, for inputs at hand and in the mode that the model is in.
+
+    >>> dead_shares(nn.Sequential(nn.Linear(1, 4), nn.ReLU()), torch.zeros(1, 1)).shape
+    (1,)
+    """
+    rectifiers = [module for module in as_module(model).modules() if isinstance(module, nn.ReLU)]
+    if not rectifiers:
+        raise ValueError("model must have at least one nn.ReLU module")
     found: list[float] = []
 
     def note(module: nn.Module, inputs: Any, outputs: torch.Tensor) -> None:
@@ -180,7 +190,7 @@ def dead_fractions(model: nn.Module, split: Split, examples: int = 256) -> np.nd
 
     hooks = [module.register_forward_hook(note) for module in rectifiers]
     try:
-        with torch.no_grad(), evaluating(model):
+        with torch.no_grad():
             logits(model, x)
     finally:
         for hook in hooks:

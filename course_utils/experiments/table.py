@@ -7,7 +7,7 @@ and `load` keep it in a file; `intervals.estimate` gives the interval of a mean 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,9 @@ from course_utils.experiments import best as judge
 from course_utils.experiments.best import Basin as Basin
 from course_utils.experiments.best import Best as Best
 from course_utils.experiments.best import higher_is_better as higher_is_better
-from course_utils.experiments.intervals import estimate, numbers
+from course_utils.experiments.files import rounded
+from course_utils.experiments.intervals import estimate
+from course_utils.experiments.table_checks import checked_cells, checked_seeds
 from course_utils.experiments.table_files import load as load
 from course_utils.experiments.table_files import save as save
 
@@ -55,15 +57,15 @@ class Table:
             raise ValueError("lrs must not be empty")
         if (lrs < 0).any():
             raise ValueError(f"lrs must be 0 or greater, got {self.lrs!r}")
-        seeds = _seeds(self.seeds)
+        seeds = checked_seeds(self.seeds)
         for name in ("metrics", "meta"):
             value = getattr(self, name)
             if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
                 raise TypeError(f"{name} must be a dictionary with strings as keys, got {value!r}")
         shape = len(lrs), len(seeds)
-        metrics = {k: _cells(f"metrics[{k!r}]", v, shape) for k, v in self.metrics.items()}
+        metrics = {k: checked_cells(f"metrics[{k!r}]", v, shape) for k, v in self.metrics.items()}
         marks = np.zeros(shape) if self.diverged is None else self.diverged
-        diverged = _cells("diverged", marks, shape)
+        diverged = checked_cells("diverged", marks, shape)
         if not np.isin(diverged, (0, 1)).all():
             raise ValueError(f"diverged must hold True and False only, got {self.diverged!r}")
         clean = {"lrs": lrs, "seeds": seeds, "metrics": metrics, "diverged": diverged.astype(bool)}
@@ -137,6 +139,15 @@ class Table:
             meta["drawn"] = [meta["drawn"][column] for column in columns]
         return Table(self.lrs[rows], self.seeds[columns], metrics, self.diverged[cells], meta)
 
+    def rounded(self, digits: int) -> Table:
+        """Return the table for a file: metrics with so many digits, NaN where they are not finite.
+
+        >>> Table([0.1], [0, 1], {"loss": [[2 / 3, np.inf]]}).rounded(3).final("loss")
+        array([[0.667,   nan]])
+        """
+        metrics = {k: np.array(rounded(v, digits), float) for k, v in self.metrics.items()}
+        return replace(self, metrics=metrics)
+
     def _row(self, lr: float) -> int:
         row = self.nearest(validate.positive("lrs", lr))
         if not 0.99 < self.lrs[row] / lr < 1.01:
@@ -151,18 +162,3 @@ class Table:
         if np.isnan(scores).all():
             raise ValueError(f"no learning rate of this table has a finite {metric}")
         return np.nan_to_num(scores, nan=np.inf)
-
-
-def _cells(name: str, values: Any, shape: tuple[int, int]) -> np.ndarray:
-    array = numbers(name, values, "iufb")
-    if array.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-    return array.astype(np.float64)
-
-
-def _seeds(values: Any) -> np.ndarray:
-    array = numbers("seeds", values, "iuf")
-    seeds = array.astype(np.int64) if array.dtype.kind in "iu" else np.array([-1])
-    if array.ndim != 1 or seeds.min(initial=0) < 0 or not 0 < len(seeds) == len(np.unique(seeds)):
-        raise ValueError(f"seeds must be different integers, 0 or greater, got {values!r}")
-    return seeds

@@ -221,7 +221,7 @@ def test_a_new_release_reaches_who_has_edited(browser, server, site, tmp_path):
     kept, release = page.evaluate(edit)
     assert kept == "# Mine" and re.fullmatch(r"[0-9a-f]{12}", release)
     changed = tmp_path / "notebooks"
-    shutil.copytree(NOTEBOOKS, changed, ignore=shutil.ignore_patterns(".*", "data", "incoming"))
+    shutil.copytree(NOTEBOOKS, changed, ignore=shutil.ignore_patterns(".*", "data"))
     text = (changed / FIRST).read_text(encoding="utf-8")
     assert text.count("# 1 · ") == 1
     (changed / FIRST).write_text(text.replace("# 1 · ", "# 1 · New: "), encoding="utf-8")

@@ -353,14 +353,10 @@ def test_other_images_are_refused_before_a_run_is_made(root, tmp_path, monkeypat
 
 def test_the_recorded_files_of_the_lesson_say_their_precision():
     """Those of 2026-11 left it out of the plan; what they hold is what they held."""
-    named = [RESULTS / f"06_{group}.json" for group in GROUPS]
-    files = [file for file in [*named, *RESULTS.glob("incoming/*.json")] if file.exists()]
-    runs = [(file, run) for file in files for run in load(file)]
+    runs = recorded(RESULTS)
     assert runs
-    for file, run in runs:
+    for run in runs:
         assert run.plan.precision == run.meta["precision"], run.plan.name
-        # Those of the older recorder have no precision in the name of the file.
-        assert file.parent == RESULTS or run.plan.name.startswith(file.stem)
     raw = json.loads((RESULTS / "06_article.json").read_text())["runs"]
     kept = load(RESULTS / "06_article.json")
     assert len(raw) == len(kept) == len({run.plan.name for run in kept})

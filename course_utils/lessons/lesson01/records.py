@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from course_utils.experiments.files import rounded
 from course_utils.experiments.sweep import Sweep, sweep
 from course_utils.experiments.sweep_record import diverged
 from course_utils.experiments.table import Table, save
@@ -52,8 +51,7 @@ def _after(run: Sweep, budget: int) -> Table:
     measured = {name: run.metrics[name][..., place] for name in names}
     lost = diverged(run.loss[..., :budget], measured["train_loss"])
     meta: dict[str, Any] = run.meta | {"steps": budget}
-    metrics = {name: np.array(rounded(values, 3), float) for name, values in measured.items()}
-    return Table(run.lrs, run.seeds, metrics, lost, meta)
+    return Table(run.lrs, run.seeds, measured, lost, meta).rounded(3)
 
 
 RECORDS = {"01_budgets.json": _record}

@@ -18,7 +18,6 @@ import numpy as np
 
 from course_utils import schedules, validate
 from course_utils.experiments.datasets import Data, digits, teacher
-from course_utils.experiments.files import rounded
 from course_utils.experiments.sweep import sweep
 from course_utils.experiments.table import Table, higher_is_better, load, save
 from course_utils.lessons.lesson03.shapes import SHAPES
@@ -152,9 +151,9 @@ def train(
     for name in setting.names:
         here = slice(first, first := first + len(rows[name]))
         peaks, ends, _ = zip(*chosen[here])
-        cells = {key: np.array(rounded(array[here], 4), float) for key, array in values.items()}
+        cells = {key: array[here] for key, array in values.items()}
         meta = {"ends": ends, **columns[0].meta}
-        made[name] = Table(peaks, seeds, cells, diverged[here], meta)
+        made[name] = Table(peaks, seeds, cells, diverged[here], meta).rounded(4)
     return made
 
 

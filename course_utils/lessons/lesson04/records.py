@@ -9,7 +9,6 @@ import numpy as np
 
 from course_utils.experiments.batches import Batches
 from course_utils.experiments.datasets import digits
-from course_utils.experiments.files import rounded
 from course_utils.experiments.networks import Networks
 from course_utils.experiments.sweep import sweep
 from course_utils.experiments.table import Table, save
@@ -64,11 +63,10 @@ def _turned(path: str | PathLike[str], steps: int, seeds: range) -> None:
                 runs = [record_networks(rule, RATES, seed, steps, turned) for seed in seeds]
             what = "turned" if turned else "own axes"
             columns = {name: np.stack([run[name] for run in runs], axis=1) for name in runs[0]}
-            metrics = {name: np.array(rounded(c, 3), float) for name, c in columns.items()}
             meta = {"steps": steps, "batch_size": BATCH, "axes": what, "optimizer": rule.name,
                     "optimizer_parameters": rule.parameters}  # fmt: skip
             lost = ~np.isfinite(columns["train_loss"])
-            tables[f"β₂ = {beta2:g}, {what}"] = Table(RATES, seeds, metrics, lost, meta)
+            tables[f"β₂ = {beta2:g}, {what}"] = Table(RATES, seeds, columns, lost, meta).rounded(3)
     save(path, tables, command=COMMAND, seconds=round(time.perf_counter() - start))
 
 
@@ -78,8 +76,9 @@ def _epsilon(path: str | PathLike[str]) -> None:
     for eps in EPSILONS:
         run = sweep(EPSILON_RATES, range(8), optimizer=Adam(eps=eps), steps=400, progress=False)
         names = ("train_loss", "validation_accuracy")
-        metrics = {name: np.array(rounded(run.final(name), 3), float) for name in names}
-        tables[f"ε = {eps:g}"] = Table(run.lrs, run.seeds, metrics, run.diverged, run.meta)
+        metrics = {name: run.final(name) for name in names}
+        table = Table(run.lrs, run.seeds, metrics, run.diverged, run.meta)
+        tables[f"ε = {eps:g}"] = table.rounded(3)
     save(path, tables, command=COMMAND, seconds=round(time.perf_counter() - start))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from course_utils.experiments.files import rounded
-from course_utils.experiments.table import Table
+from course_utils.experiments.table import Table, higher_is_better
 from course_utils.lessons.lesson05.rules import RULES, SHAPES, Rule
 from course_utils.lessons.lesson05.tasks import Task
 
@@ -65,8 +65,8 @@ def tuned(task: Task, rule: Rule, shape: str, seeds: Iterable[int]) -> dict[floa
                 break
             low, high = table.lrs.min(), table.lrs.max()
             more = [low / 4, low / 2] * ("low" in edges) + [2 * high, 4 * high] * ("high" in edges)
-            table = _joined(table, trained(task, rule, value, shape, more, seeds))
-        tables[value] = table
+            table = _stacked([table, trained(task, rule, value, shape, more, seeds)])
+        tables[value] = table.select(lrs=np.sort(table.lrs))
     return tables
 
 
@@ -77,9 +77,9 @@ def chosen(tables: Mapping[float, Table], metric: str) -> Setting:
     >>> chosen({0.8: worse, 0.9: better}, "loss")
     Setting(lr=0.1, value=0.9)
     """
-    sign = -1 if metric == "accuracy" else 1
     best = {value: table.best(f"validation_{metric}") for value, table in tables.items()}
-    value = min(best, key=lambda v: sign * best[v].value)
+    pick = max if higher_is_better(metric) else min
+    value = pick(best, key=lambda v: best[v].value)
     return Setting(best[value].lr, value)
 
 
@@ -94,9 +94,8 @@ def judged(
     [0.1, 0.2]
     """
     settings, seeds = list(settings), list(seeds)
-    found = {s: trained(task, rule, s.value, shape, [s.lr], seeds) for s in dict.fromkeys(settings)}
-    rows = [found[s] for s in settings]
-    table = _stacked(rows)
+    found = {s: trained(task, rule, s.value, shape, [s.lr], seeds) for s in set(settings)}
+    table = _stacked([found[s] for s in settings])
     return replace(
         table, meta=table.meta | {"knob": rule.knob, "values": [s.value for s in settings]}
     )
@@ -117,7 +116,7 @@ def compared(
         rules: which of `RULES`.
         choosing, fresh: seeds that choose rate and knob, and seeds that judge.
         shapes: which of `SHAPES`.
-        keep_tuning: add the grids, as tables such as "Adam, cosine, β₂ = 0.999".
+        keep_tuning: add the grids, as tables with names of `tuning`.
 
     Example:
         >>> from course_utils.lessons.lesson05.tasks import linear
@@ -133,17 +132,17 @@ def compared(
             settings = [chosen(grid, metric) for metric in METRICS] + [Setting(*rule.default)]
             tables[f"{name}, {shape}"] = _short(judged(task, rule, shape, settings, fresh))
             for value, table in grid.items():
-                knob = f", {rule.knob} = {value:g}" * bool(rule.knob)
-                grids[f"{name}, {shape}, tuning{knob}"] = _short(table)
+                grids[tuning(f"{name}, {shape}", rule.knob, value)] = _short(table)
     return tables | (grids if keep_tuning else {})
 
 
-def _joined(a: Table, b: Table) -> Table:
-    """Both tables as one, its rates in order."""
-    both = _stacked([a, b])
-    order = np.argsort(both.lrs)
-    metrics = {name: values[order] for name, values in both.metrics.items()}
-    return Table(both.lrs[order], both.seeds, metrics, both.diverged[order], both.meta)
+def tuning(arm: str, knob: str, value: float) -> str:
+    """Return the name of the table of an arm's grid of rates at one value of its knob.
+
+    >>> tuning("Adam, cosine", "β₂", 0.999), tuning("gradient descent, cosine", "", 0)
+    ('Adam, cosine, tuning, β₂ = 0.999', 'gradient descent, cosine, tuning')
+    """
+    return f"{arm}, tuning" + f", {knob} = {value:g}" * bool(knob)
 
 
 def _stacked(tables: list[Table]) -> Table:
@@ -156,6 +155,4 @@ def _stacked(tables: list[Table]) -> Table:
 
 def _short(table: Table) -> Table:
     """The table with four digits, for a file."""
-    metrics = {m: np.array(rounded(values, 4), float) for m, values in table.metrics.items()}
-    lrs = np.array(rounded(table.lrs, 5), float)
-    return Table(lrs, table.seeds, metrics, table.diverged, table.meta)
+    return replace(table.rounded(4), lrs=rounded(table.lrs, 5))

@@ -70,8 +70,8 @@ def _grade_lead(answer):
     )
     each = test_a.max(axis=0).mean() - test_b.max(axis=0).mean()
     expect(not is_(mean, each), "one rate per rule, not the best of all rates for every seed.")
-    row = validation_a.mean(axis=1).argmax()
-    same = (test_a[row] - test_b[row]).mean()
+    rows = [v.mean(axis=1).argmax() for v in (validation_a, validation_b)]
+    same = (test_a[rows[0]] - test_b[rows[0]]).mean()
     expect(not is_(mean, same), "b is judged at a's best rate: give each rule its own.")
     expect(not is_(mean, -right[0]), "the sign: it is a minus b.")
     luckiest = [np.unravel_index(v.argmax(), v.shape)[0] for v in (validation_a, validation_b)]
@@ -81,7 +81,6 @@ def _grade_lead(answer):
         "you chose by the best single run: choose by the mean over the seeds.",
     )
     expect(is_(mean, right[0]), f"the mean difference is {right[0]:.4f}, not {mean:.4f}.")
-    rows = [v.mean(axis=1).argmax() for v in (validation_a, validation_b)]
     a, b = test_a[rows[0]], test_b[rows[1]]
     n = len(a)
     unpaired = math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / n)

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.artist import Artist
 
 from course_utils import validate, views
-from course_utils.experiments.table import Table, load
+from course_utils.experiments.table import Table, higher_is_better, load
 from course_utils.lessons.lesson05.figures import (
     AXIS,
     comparison_axes,
@@ -99,9 +99,9 @@ def best(found: Mapping[str, Mapping[str, Any]], metric: str) -> tuple[str, str]
     >>> best(found, "accuracy"), best(found, "loss")
     (('cosine', 'Adam'), ('constant', 'Adam'))
     """
-    sign = -1 if metric == "accuracy" else 1
     arms = [(shape, rule) for shape, ones in found.items() for rule in ones]
-    return min(arms, key=lambda arm: sign * found[arm[0]][arm[1]].mean)
+    pick = max if higher_is_better(metric) else min
+    return pick(arms, key=lambda arm: found[arm[0]][arm[1]].mean)
 
 
 _TASK = (

@@ -11,9 +11,9 @@ from torch import nn
 
 from course_utils.experiments.datasets import Data, digits
 from course_utils.experiments.diagnostics import Sharpness, sharpness
-from course_utils.experiments.files import rounded
 from course_utils.experiments.models import mlp
-from course_utils.experiments.table import Table, save
+from course_utils.experiments.table import save
+from course_utils.experiments.tabulate import tabulate
 from course_utils.experiments.training import train
 from course_utils.lessons.lesson05.spikes import loss_spikes, threshold
 from course_utils.run import Run
@@ -98,27 +98,24 @@ def watch(seed: int, lr: float, steps: int = STEPS, every: int = EVERY) -> Run:
         >>> watch(0, 0.02, steps=8).metrics["meter"].shape
         (3,)
     """
-    data, made, last = digits().subset(200), [], [None]
-
-    def adam(params):
-        made.append(torch.optim.Adam(params, lr=lr))
-        return made[0]
+    data, model, vector = digits().subset(200), mlp([64, 32, 10], "tanh", seed=seed), None
+    adam = torch.optim.Adam(model.parameters(), lr=lr)
 
     def meter(model):
-        state = [made[0].state[p] for p in model.parameters()] if made[0].state else []
-        if not state:
+        nonlocal vector
+        if not adam.state:
             return float("nan")
+        state = [adam.state[p] for p in model.parameters()]
         t = float(state[0]["step"])
         v = torch.cat([s["exp_avg_sq"].flatten() for s in state]) / (1 - 0.999**t)
-        found = preconditioned_sharpness(
-            model, data, 1 / (v.sqrt() + 1e-8), 40 if last[0] is None else 8, last[0]
-        )
-        last[0] = found.vector
+        scale = 1 / (v.sqrt() + 1e-8)
+        found = preconditioned_sharpness(model, data, scale, 40 if vector is None else 8, vector)
+        vector = found.vector
         return lr * found.value
 
     return train(
-        mlp([64, 32, 10], "tanh", seed=seed), data, optimizer=adam, schedule=lr, steps=steps,
-        batch_size=None, loss="mse", observers={"meter": meter}, observe_every=every,
+        model, data, optimizer=lambda _: adam, schedule=lr, steps=steps, batch_size=None,
+        loss="mse", observers={"meter": meter}, observe_every=every,
     )  # fmt: skip
 
 
@@ -149,13 +146,11 @@ def summary(run: Run, limit: float) -> dict[str, float]:
 
 def record(path: str | PathLike[str]) -> None:
     """Write the summaries of all rates and seeds as a table."""
-    start, found = time.perf_counter(), {}
-    for lr in RATES:
-        for seed in SEEDS:
-            for key, value in summary(watch(seed, lr), threshold(0.9)).items():
-                found.setdefault(key, []).append(value)
-    shape = (len(RATES), len(SEEDS))
-    metrics = {key: np.reshape(rounded(np.array(v), 3), shape) for key, v in found.items()}
+    start = time.perf_counter()
     meta = {"network": "64-32-10 tanh", "data": "200 digits", "steps": STEPS, "optimizer": "Adam"}
-    table = Table(RATES, SEEDS, metrics, meta=meta)
+
+    def one(lr: float, seed: int) -> dict[str, float]:
+        return summary(watch(seed, lr), threshold(0.9))
+
+    table = tabulate(one, RATES, SEEDS, meta).rounded(3)
     save(path, {"Adam": table}, command=COMMAND, seconds=round(time.perf_counter() - start))

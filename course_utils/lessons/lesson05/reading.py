@@ -9,7 +9,7 @@ import numpy as np
 from course_utils import validate
 from course_utils.experiments.intervals import Estimate, estimate
 from course_utils.experiments.table import Table
-from course_utils.lessons.lesson05.comparison import METRICS, ROWS
+from course_utils.lessons.lesson05.comparison import METRICS, ROWS, tuning
 
 
 def reached(
@@ -84,8 +84,7 @@ def off_by(tables: Mapping[str, Table], arm: str, factor: float) -> np.ndarray:
         [-40.0]
     """
     judged, row = tables[arm], ROWS.index("loss")
-    knob, value = judged.meta["knob"], judged.meta["values"][row]
-    grid = tables[f"{arm}, tuning" + f", {knob} = {value:g}" * bool(knob)]
+    grid = tables[tuning(arm, judged.meta["knob"], judged.meta["values"][row])]
     best, other = grid.nearest(judged.lrs[row]), grid.nearest(factor * judged.lrs[row])
     if abs(np.log2(grid.lrs[other] / (factor * judged.lrs[row]))) > 0.1:
         return np.full(len(grid.seeds), np.nan)

@@ -10,7 +10,7 @@ from typing import Any
 
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.table import save
-from course_utils.lessons.lesson05 import mechanism_records
+from course_utils.lessons.lesson05 import weight_decay
 from course_utils.lessons.lesson05.comparison import compared
 from course_utils.lessons.lesson05.rules import SHAPES
 from course_utils.lessons.lesson05.tasks import Task, linear, network, teacher
@@ -52,6 +52,18 @@ def _noisy_split() -> Task:
     return network(digits(seed=1).with_label_noise(NOISE, seed=1), 930)
 
 
+def _transformers(path: str | PathLike[str]) -> None:
+    from course_utils.lessons.lesson05 import transformer  # needs PyTorch
+
+    transformer.record(path)
+
+
+def _spikes(path: str | PathLike[str]) -> None:
+    from course_utils.lessons.lesson05 import network_spikes  # needs PyTorch
+
+    network_spikes.record(path)
+
+
 _LINEAR: dict[str, Any] = {"shapes": ("constant", "linear")}
 
 RECORDS: dict[str, Callable[[str | PathLike[str]], None]] = {
@@ -68,7 +80,9 @@ RECORDS: dict[str, Callable[[str | PathLike[str]], None]] = {
     "05_split_930.json": partial(_compare, _split),
     "05_noisy_split_930.json": partial(_compare, _noisy_split),
     "05_batch_sizes_constant.json": partial(_batch_sizes, shape="constant"),
-    **mechanism_records.RECORDS,
+    "05_weight_decay.json": weight_decay.record,
+    "05_transformers.json": _transformers,
+    "05_spikes.json": _spikes,
     "05_teacher_93.json": partial(_compare, lambda: teacher(93)),
     "05_rare_40.json": partial(_compare, lambda: linear("rare", 40), **_LINEAR),
 }

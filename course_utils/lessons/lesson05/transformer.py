@@ -13,7 +13,6 @@ from torch import nn
 
 from course_utils.experiments.datasets import digits
 from course_utils.experiments.evaluation import accuracy
-from course_utils.experiments.files import rounded
 from course_utils.experiments.table import Table, save
 from course_utils.experiments.training import train
 from course_utils.run import Run
@@ -150,8 +149,9 @@ def record(path: str | PathLike[str]) -> None:
 def _tables(measured: dict[str, list[np.ndarray]], seeds: list[int]) -> dict[str, Table]:
     names, tables = ("train_loss", "validation_accuracy", "test_accuracy"), {}
     for arm, runs in measured.items():
-        cells = np.array(rounded(np.stack(runs, axis=-1), 4), float)  # (R, metrics, S)
+        cells = np.stack(runs, axis=-1)  # (R, metrics, S)
         metrics = {name: cells[:, i] for i, name in enumerate(names)}
         meta = {"layers": 6, "steps": STEPS, "batch_size": 32, "warmup": ARMS[arm][1]}
-        tables[arm] = Table(RATES, seeds, metrics, ~np.isfinite(cells[:, 0]), meta)
+        lost = ~np.isfinite(cells[:, 0])
+        tables[arm] = Table(RATES, seeds, metrics, lost, meta).rounded(4)
     return tables

@@ -18,7 +18,6 @@ import numpy as np
 
 from course_utils import validate
 from course_utils.experiments.datasets import Data, digits
-from course_utils.experiments.files import rounded
 from course_utils.experiments.sweep import Sweep, sweep
 from course_utils.experiments.table import Table, save
 from course_utils.optimizers import Adam, AdamW, GradientDescent
@@ -116,10 +115,10 @@ def record(path: str | PathLike[str]) -> None:
             part = "choose" if seeds is CHOOSE else "judge"
             for decay in RULES[rule].decays:
                 run = trained(rule, RULES[rule].lrs, decay, seeds, steps, shape)
-                metrics = {m: np.array(rounded(run.final(m), 3), float) for m in KEPT[part]}
+                metrics = {m: run.final(m) for m in KEPT[part]}
                 meta = run.meta | {"schedule": shape, "weight_decay": float(decay)}
                 table = Table(run.lrs, run.seeds, metrics, run.diverged, meta)
-                tables[name(rule, shape, steps, part, decay)] = table
+                tables[name(rule, shape, steps, part, decay)] = table.rounded(3)
         save(path, tables, command=COMMAND, seconds=round(time.perf_counter() - start))
 
 

@@ -6,25 +6,26 @@ the same seeds, batches and rates, and differ in one thing.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from course_utils.experiments.cifar_files import DataError
-from course_utils.experiments.cifar_runs import load
+from course_utils.experiments.cifar_plans import SHORT
+from course_utils.experiments.cifar_runs import load, select
 from course_utils.experiments.datasets import Data, cifar100, synthetic_cifar100
-from course_utils.experiments.files import rounded
+from course_utils.experiments.diagnostics import dead_shares
 from course_utils.experiments.models import SevenLayerCNN
 from course_utils.experiments.table import Table, save
+from course_utils.experiments.tabulate import tabulate
 from course_utils.sampling import epoch_batches
 from course_utils.schedules import constant, with_warmup
 
@@ -64,21 +65,6 @@ def normalized(model: SevenLayerCNN) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def dead_shares(model: nn.Module, x: torch.Tensor) -> list[float]:
-    """Return for each ReLU the share of its channels that put out 0 everywhere, for all of `x`.
-
-    >>> dead_shares(SevenLayerCNN(seed=0, width=0.25), torch.zeros(1, 3, 32, 32))[0] < 1
-    True
-    """
-    shares = []
-    with torch.no_grad():
-        for layer in model.children():
-            x = layer(x)
-            if isinstance(layer, nn.ReLU):
-                shares.append((x == 0).all(dim=(0, 2, 3)).float().mean().item())
-    return shares
-
-
 def one_run(arm: str, lr: float, seed: int, data: Data) -> dict[str, float]:
     """Train one network of one arm; return its loss at the end and the dead share of each layer.
 
@@ -105,57 +91,26 @@ def one_run(arm: str, lr: float, seed: int, data: Data) -> dict[str, float]:
         losses.append(loss.item())
     found = {"train_loss": float(np.mean(losses[-LAST:]))}
     probe = torch.from_numpy(data.train.inputs(slice(256)))
-    return found | {f"dead_{i}": s for i, s in enumerate(dead_shares(model, probe), start=1)}
+    dead = dead_shares(model, probe)  # in training mode: the spread of a channel is the probe's own
+    return found | {f"dead_{i}": float(s) for i, s in enumerate(dead, start=1)}
 
 
 def record_arms(
-    path: str | PathLike[str],
-    seeds: Iterable[int] = range(8),
-    data: Data | None = None,
-    notes: Path | None = None,
+    path: str | PathLike[str], seeds: Iterable[int] = range(8), data: Data | None = None
 ) -> None:
-    """Write one table per arm; `notes` is a file of finished runs, for a call that was stopped.
+    """Write one table per arm.
 
     The metrics are "train_loss", the mean of the last 30 mini-batches, and "dead_1" to "dead_7".
     """
-    start = time.perf_counter()
+    start, tables, seeds = time.perf_counter(), {}, list(seeds)
     data = cifar100() if data is None else data
-    done: dict[str, dict[str, float]] = {}
-    if notes and notes.exists():
-        done = dict(map(json.loads, notes.read_text().splitlines()))
-    seeds = list(seeds)
-    for seed in seeds:  # all arms and rates of a seed, then the next one: any end is a table
-        for lr in RATES:
-            for arm in ARMS:
-                key = f"{arm} {lr:g} {seed}"
-                if key not in done:
-                    done[key] = one_run(arm, lr, seed, data)
-                    if notes:
-                        with notes.open("a") as stream:
-                            stream.write(json.dumps([key, done[key]]) + "\n")
-    _save_arms(path, done, seeds, data.name, time.perf_counter() - start)
-
-
-def _save_arms(
-    path: str | PathLike[str],
-    done: dict[str, dict[str, Any]],
-    seeds: list[int],
-    images: str,
-    seconds: float,
-) -> None:
-    """Write the runs as tables."""
-    lrs, tables = sorted(RATES), {}
     for arm in ARMS:
-        cells = [[done[f"{arm} {lr:g} {seed}"] for seed in seeds] for lr in lrs]
-        names = cells[0][0]
-        metrics = {
-            name: np.array(rounded([[c[name] for c in row] for row in cells], 4), float)
-            for name in names
-        }
         meta = {"steps": STEPS, "batch_size": BATCH, "optimizer": "Adam", "width": 0.25,
-                "precision": "bfloat16", "images": images, "arm": arm}  # fmt: skip
-        tables[arm] = Table(np.array(lrs), np.array(seeds), metrics, None, meta)
-    save(path, tables, command="make records NB=06", seconds=round(seconds))
+                "precision": "bfloat16", "images": data.name, "arm": arm}  # fmt: skip
+        one = partial(one_run, arm, data=data)
+        tables[arm] = tabulate(one, sorted(RATES), seeds, meta).rounded(4)
+    seconds = round(time.perf_counter() - start)
+    save(path, tables, command="make records NB=06", seconds=seconds)
 
 
 def record_survival(path: str | PathLike[str]) -> None:
@@ -166,6 +121,7 @@ def record_survival(path: str | PathLike[str]) -> None:
     living unit (infinite if there is none).
     """
     runs = load(Path(path).with_name("06_dead.json"))
+    runs = select(runs, steps=SHORT, width=1.0)  # `make cifar100` adds others
     lrs = sorted({run.plan.lr for run in runs})
     seeds = sorted({run.plan.seed for run in runs})
     names = ("train_loss", "dead_since", *(f"dead_{i}" for i in range(1, 8)))
@@ -179,7 +135,7 @@ def record_survival(path: str | PathLike[str]) -> None:
         for name, value in zip(names, found, strict=True):
             metrics[name][cell] = float(f"{value:.6g}")
     images = runs[-1].meta["provenance"]["images_sha256"]
-    meta = {"steps": 200, "batch_size": 128, "optimizer": "Adam", "width": 1.0,
+    meta = {"steps": SHORT, "batch_size": 128, "optimizer": "Adam", "width": 1.0,
             "precision": "float32", "images": "CIFAR-100", "images_sha256": images}  # fmt: skip
     table = Table(np.array(lrs), np.array(seeds), metrics, None, meta)
     save(path, {"constant": table}, command="make records NB=06")

@@ -23,8 +23,10 @@ from course_utils.experiments.files import rounded
 from course_utils.experiments.models import SevenLayerCNN
 from course_utils.experiments.range_test import RangeTest, range_test
 from course_utils.experiments.table import Table, save
+from course_utils.experiments.tabulate import tabulate
 from course_utils.experiments.training import train
 
+COMMAND = "make records NB=07"
 STEPS = 600
 BATCH_SIZE = 64
 STOP_AT = 100
@@ -199,19 +201,9 @@ def tables(
         meta = settings | {"start": [round(one.start, 5) for one in found]}
         log[name] = Table(lrs, seeds, metrics, meta=meta)
     for name, (settings, peaks, seeds) in RUNS.items():
-        log[name] = _grid(lambda *which, s=settings: trained(*which, **s), peaks, seeds)
-        log[name].meta.update({"steps": STEPS} | settings)
+        one, meta = partial(trained, **settings), {"steps": STEPS} | settings
+        log[name] = tabulate(one, peaks, seeds, meta).rounded(5)
     return log
-
-
-def _grid(trained: Callable[..., dict[str, float]], peaks: Any, seeds: Any) -> Table:
-    """Train at all peaks from all seeds."""
-    cells = [[trained(peak, seed) for seed in seeds] for peak in peaks]
-    metrics = {
-        part: np.array(rounded([[cell[part] for cell in row] for row in cells], 5), float)
-        for part in cells[0][0]
-    }
-    return Table(peaks, seeds, metrics)
 
 
 BEGINNINGS = {"line to 0": 0, "warm-up, line to 0": 60}
@@ -224,19 +216,15 @@ def record_survival(path: str | PathLike[str]) -> None:
     found = {}
     for name, warmup in BEGINNINGS.items():
         one = partial(begin, data, warmup=warmup)
-        found[name] = _grid(one, (3e-3, 6e-3, 1e-2), range(14))
-        found[name].meta.update(warmup=warmup, steps=STOP_AT, data=data.name)
-    save(path, found, command="make records NB=07", seconds=round(time.perf_counter() - start))
+        meta = {"warmup": warmup, "steps": STOP_AT, "data": data.name}
+        found[name] = tabulate(one, (3e-3, 6e-3, 1e-2), range(14), meta).rounded(5)
+    save(path, found, command=COMMAND, seconds=round(time.perf_counter() - start))
 
 
 def record(path: str | PathLike[str]) -> None:
     """Train everything in the log again (some ten minutes), on photographs that are there."""
     start, data = time.perf_counter(), cifar100(download=False, n_validation=5000)
-    log = tables(
-        lambda *which, **settings: run(data, *which, **settings),
-        lambda seed, **settings: ramp(data, seed, **settings),
-    )
+    log = tables(partial(run, data), partial(ramp, data))
     for table in log.values():
         table.meta["data"] = data.name
-    seconds = round(time.perf_counter() - start)
-    save(path, log, command="make records NB=07", seconds=seconds)
+    save(path, log, command=COMMAND, seconds=round(time.perf_counter() - start))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -18,28 +19,24 @@ from course_utils.optimizers import Adam, AdamW, GradientDescent
 
 RULES = {"momentum": GradientDescent(momentum=0.9), "adam": Adam()}
 """The keys are also the names that `range_test` knows."""
-COMMAND = "make records NB=07"
 
 
 def _save(path: str | PathLike[str], tables: Mapping[str, Table], started: float) -> None:
-    save(path, tables, command=COMMAND, seconds=round(time.perf_counter() - started))
+    save(path, tables, command=job.COMMAND, seconds=round(time.perf_counter() - started))
 
 
-def _ends(run: Sweep, parts: Iterable[str], **more: np.ndarray) -> Table:
+def _ends(run: Sweep, **more: np.ndarray) -> Table:
     """Loss and accuracy after the last update, with five significant digits."""
-    names = [f"{part}_{what}" for part in parts for what in ("loss", "accuracy")]
-    ends = {name: run.final(name) for name in names} | more
-    metrics = {name: np.array(rounded(values, 5), float) for name, values in ends.items()}
-    return Table(run.lrs, run.seeds, metrics, run.diverged, run.meta)
+    return replace(run.table, metrics=run.table.metrics | more).rounded(5)
 
 
 def _table(path: str | PathLike[str]) -> None:
     """All that a search could ever find: two rules at 49 rates, from six seeds."""
-    start, parts = time.perf_counter(), ("validation", "test")
+    start = time.perf_counter()
     data, lrs = digits(n_train=800), np.geomspace(1e-5, 10, 49)
     tables = {
         name: _ends(sweep(lrs, range(6), data=data, optimizer=rule, batch_size=32, epochs=10,
-                          evaluate_on=parts), parts)
+                          evaluate_on=("validation", "test")))
         for name, rule in RULES.items()
     }  # fmt: skip
     _save(path, tables, start)
@@ -69,7 +66,7 @@ def _cases(path: str | PathLike[str]) -> None:
     for name, settings in cases().items():
         settings = {"epochs": 10, "batch_size": 32, "evaluate_on": ("test",)} | settings
         run = sweep(np.geomspace(1e-5, 10, 25), range(4), **settings)
-        tables[name] = _ends(run, ("test",))
+        tables[name] = _ends(run)
     _save(path, tables, start)
 
 
@@ -85,14 +82,14 @@ def _map(path: str | PathLike[str]) -> None:
 
     The names of the tables are such as "AdamW, decay 0.1".
     """
-    start, tables, parts = time.perf_counter(), {}, ("train", "validation")
+    start, tables = time.perf_counter(), {}
     data = digits().subset(200).with_label_noise(0.2, seed=7)
     for name, (kind, low, decays) in MAPS.items():
         for decay in decays:
             run = sweep(rounded(np.geomspace(low, 1000 * low, 10), 3), range(5), data=data,
                         batch_size=20, steps=1500, optimizer=kind(weight_decay=decay),
-                        evaluate_on=parts)  # fmt: skip
-            tables[f"{name}, decay {decay:g}"] = _ends(run, parts)
+                        evaluate_on=("train", "validation"))  # fmt: skip
+            tables[f"{name}, decay {decay:g}"] = _ends(run)
     _save(path, tables, start)
 
 
@@ -117,23 +114,23 @@ def tasks() -> dict[str, tuple[Data, int, int]]:
 
 def _tasks(path: str | PathLike[str]) -> None:
     """Each of `tasks` at 22 rates from five seeds, by plain gradient descent."""
-    start, tables, parts = time.perf_counter(), {}, ("train", "test")
+    start, tables = time.perf_counter(), {}
     for name, (data, size, steps) in tasks().items():
         run = sweep(np.geomspace(10**-2.5, 10, 22), range(5), data=data, batch_size=size,
-                    steps=steps, evaluate_on=parts)  # fmt: skip
-        tables[name] = _ends(run, parts)
+                    steps=steps, evaluate_on=("train", "test"))  # fmt: skip
+        tables[name] = _ends(run)
     _save(path, tables, start)
 
 
 def _batch_sizes(path: str | PathLike[str]) -> None:
     """Four batch sizes with the same updates, then with the same epochs; 512 digits."""
-    start, tables, parts = time.perf_counter(), {}, ("train", "test")
+    start, tables = time.perf_counter(), {}
     budgets: dict[str, dict[str, int]] = {"steps": {"steps": 600}, "epochs": {"epochs": 20}}
     for budget, length in budgets.items():
         for size in (512, 64, 8, 1):
             run = sweep(np.geomspace(1e-3, 10, 17), range(5), data=digits().subset(512),
-                        batch_size=size, evaluate_on=parts, **length)  # fmt: skip
-            tables[f"batch {size}, equal {budget}"] = _ends(run, parts)
+                        batch_size=size, evaluate_on=("train", "test"), **length)  # fmt: skip
+            tables[f"batch {size}, equal {budget}"] = _ends(run)
     _save(path, tables, start)
 
 
@@ -144,14 +141,14 @@ LEVEL = 0.05
 def _gap(path: str | PathLike[str]) -> None:
     """Train 200 digits for long: loss and accuracy at the end, and where the loss is `LEVEL`."""
     start, tables, clean = time.perf_counter(), {}, digits().subset(200)
-    noisy, parts = clean.with_label_noise(0.2, seed=7), ("train", "test")
+    noisy = clean.with_label_noise(0.2, seed=7)
     arms = {"noise 0, L2 0": (clean, 0.0), "noise 0, L2 0.001": (clean, 0.001),
             "noise 0.2, L2 0": (noisy, 0.0)}  # fmt: skip
     for name, (data, l2) in arms.items():
         run = sweep(np.geomspace(1e-3, 10, 13), range(8), data=data, batch_size=20, steps=3000,
-                    l2=l2, evaluate_every=20, evaluate_on=parts)  # fmt: skip
+                    l2=l2, evaluate_every=20, evaluate_on=("train", "test"))  # fmt: skip
         metrics = ("test_loss", "test_accuracy")
-        tables[name] = _ends(run, parts, **{f"{m} at level": at_level(run, m) for m in metrics})
+        tables[name] = _ends(run, **{f"{m} at level": at_level(run, m) for m in metrics})
     _save(path, tables, start)
 
 

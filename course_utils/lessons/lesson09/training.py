@@ -10,7 +10,6 @@ import numpy as np
 from course_utils import validate
 from course_utils.experiments.batches import orders, with_ones
 from course_utils.experiments.datasets import Split
-from course_utils.experiments.files import rounded
 from course_utils.experiments.networks import Networks
 from course_utils.experiments.sweep import forget_traces
 from course_utils.experiments.table import Table
@@ -152,5 +151,4 @@ def result(
     name = next(name for name in metrics if name.endswith("_loss"))
     with np.errstate(invalid="ignore"):
         lost = ~(metrics[name] <= 10 * first)
-    digits = {k: np.array(rounded(values, 4), dtype=float) for k, values in metrics.items()}
-    return Table(lrs, seeds, digits, lost, meta)
+    return Table(lrs, seeds, metrics, lost, meta).rounded(4)

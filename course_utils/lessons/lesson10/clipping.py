@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from course_utils.experiments.datasets import digits
 from course_utils.experiments.evaluation import evaluate, mean_loss
 from course_utils.experiments.models import mlp
 from course_utils.experiments.table import Table
+from course_utils.experiments.tabulate import tabulate
 from course_utils.experiments.training import train
 from course_utils.schedules import polynomial
 
@@ -42,12 +45,11 @@ def measure(
         ['clipped', 'test_accuracy', 'test_loss', 'validation_loss']
     """
     lrs = RATES[optimizer] if lrs is None else lrs
-    cells = [[_one(optimizer, clip, steps, lr, seed) for seed in seeds] for lr in lrs]
-    metrics = {name: np.array([[c[name] for c in row] for row in cells]) for name in cells[0][0]}
-    diverged = metrics.pop("diverged").astype(bool)
     meta = {"data": "digits", "sizes": list(SIZES), "optimizer": optimizer, "clip": clip}
     meta |= {"steps": steps, "batch_size": 16, "schedule": "polynomial(lr, steps, end_lr=0)"}
-    return Table(np.array(lrs), np.array(seeds), metrics, diverged, meta)
+    made = tabulate(partial(_one, optimizer, clip, steps), lrs, seeds, meta)
+    lost = made.metrics.pop("diverged")
+    return replace(made, diverged=lost)
 
 
 def _one(optimizer: str, clip: float | None, steps: int, lr: float, seed: int) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """The studies of lesson 6 do what they say; what its text says in passing is in the records."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from course_utils.experiments.datasets import digits, synthetic_cifar100
 from course_utils.experiments.diagnostics import dead_fractions
 from course_utils.experiments.models import SevenLayerCNN
 from course_utils.experiments.table import load
-from course_utils.lessons.lesson06 import studies
+from course_utils.lessons.lesson06 import records, studies
 
 RESULTS = Path(__file__).parents[3] / "notebooks" / "results"
 
@@ -50,27 +51,28 @@ def test_the_arms_share_their_first_batch_and_differ_afterwards(data, monkeypatc
     assert studies.one_run("clipping", 1e-2, 0, data)["train_loss"] != four["plain"]
 
 
-def test_a_record_is_written_from_runs_that_were_made_before(data, tmp_path, monkeypatch):
+def test_the_record_of_the_arms_has_a_table_for_each(data, tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "STEPS", 1)
     monkeypatch.setattr(studies, "RATES", (1e-2, 1e-3))
-    notes = tmp_path / "notes"
-    studies.record_arms(tmp_path / "06_arms.json", [0], data, notes)
+    studies.record_arms(tmp_path / "06_arms.json", [0], data)
     made = load(tmp_path / "06_arms.json")
     assert list(made) == list(studies.ARMS) and made["plain"].lrs.tolist() == [1e-3, 1e-2]
-    monkeypatch.setattr(studies, "one_run", None)  # a call that goes on has nothing left to run
-    studies.record_arms(tmp_path / "06_again.json", [0], data, notes)
+    studies.record_arms(tmp_path / "06_again.json", [0], data)
     again = load(tmp_path / "06_again.json")["warm-up"].final("train_loss")
     np.testing.assert_array_equal(again, made["warm-up"].final("train_loss"))
 
 
 def test_survival_is_read_from_the_runs(tmp_path):
-    (tmp_path / "06_dead.json").write_bytes((RESULTS / "06_dead.json").read_bytes())
+    runs = cifar_runs.load(RESULTS / "06_dead.json")
+    changes = {"width": 0.25}, {"steps": 1000}, {"width": 0.25, "seed": 10}
+    others = [replace(runs[0], plan=replace(runs[0].plan, **change)) for change in changes]
+    cifar_runs.add(tmp_path / "06_dead.json", [*runs, *others])  # all that `make cifar100` makes
     studies.record_survival(tmp_path / "06_survival.json")
     [found] = load(tmp_path / "06_survival.json").values()
     [kept] = load(RESULTS / "06_survival.json").values()
     for metric in kept.metrics:
         np.testing.assert_array_equal(found.final(metric), kept.final(metric))
-    for run in cifar_runs.load(RESULTS / "06_dead.json"):
+    for run in runs:
         place = kept.nearest(run.plan.lr), run.plan.seed
         since = kept.final("dead_since")[place]
         lost = (run.metrics["dead"] == 1).any(axis=1)
@@ -79,6 +81,12 @@ def test_survival_is_read_from_the_runs(tmp_path):
         assert not before[-1]  # the update before it some unit of each layer lived
         assert kept.final("train_loss")[place] == pytest.approx(run.loss[-50:].mean(), rel=1e-5)
     assert np.isfinite(kept.final("train_loss")).sum() == 30
+
+
+def test_a_file_that_could_not_be_made_is_not_called_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(records.cifar100, "main", lambda words: 1)
+    with pytest.raises(RuntimeError, match="'rates'"):
+        records.RECORDS["06_rates.json"](tmp_path / "06_rates.json")
 
 
 def test_where_the_photographs_are_missing_stand_ins_say_so(monkeypatch, tmp_path):

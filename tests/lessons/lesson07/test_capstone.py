@@ -49,10 +49,9 @@ def test_no_ten_evenly_spaced_rates_serve_all_tasks():
     of the row, so its steps are small, and then it does not reach A."""
     good = {}
     for name in "ABC":
-        scores = capstone._mean(
-            capstone._train(name, capstone._ORACLE_RATES, capstone._SCORE_SEEDS), "test_accuracy"
-        )
-        near = np.flatnonzero(np.array(scores) >= max(scores) - 0.01)
+        run = capstone._train(name, capstone._ORACLE_RATES, capstone._SCORE_SEEDS)
+        scores = run.table.mean("test_accuracy")
+        near = np.flatnonzero(scores >= max(scores) - 0.01)
         one = np.array(capstone._ORACLE_RATES) * 10 ** (1 / 6)
         good[name] = one[near[0]] / 10 ** (1 / 3), one[near[-1]]
     (low, _), (_, b), (c, _) = good["A"], good["B"], good["C"]
